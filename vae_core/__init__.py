@@ -1,0 +1,38 @@
+"""A small VAE core in which the loss is always -ln of a distribution with a name.
+
+The names below are the public API. Those that need torch import it when first used: the page process reads specs
+and runs, and must not wait for torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vae_core.data import load_dataset as load_dataset
+    from vae_core.elbo import elbo_terms as elbo_terms
+    from vae_core.elbo import importance_weighted_bound as importance_weighted_bound
+    from vae_core.likelihoods import LIKELIHOODS as LIKELIHOODS
+    from vae_core.model import VAE as VAE
+    from vae_core.spec import RunSpec as RunSpec
+    from vae_core.spec import SpecError as SpecError
+    from vae_core.training import Snapshot as Snapshot
+    from vae_core.training import train as train
+
+_HOME = {
+    "LIKELIHOODS": "likelihoods",
+    "RunSpec": "spec",
+    "SpecError": "spec",
+    "VAE": "model",
+    "elbo_terms": "elbo",
+    "importance_weighted_bound": "elbo",
+    "load_dataset": "data",
+    "Snapshot": "training",
+    "train": "training",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vae_core' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"vae_core.{_HOME[name]}"), name)

@@ -1,0 +1,88 @@
+"""Data sets: what there is, loading it, and which images are held out. numpy alone, so that pages may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from vae_core.spec import RunSpec
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+BINARIZE = ("none", "threshold", "stochastic")
+
+
+class DataError(Exception):
+    """A data set that cannot be had. The message is a sentence for a person."""
+
+
+class DatasetInfo(NamedTuple):
+    title: str
+    n_images: int
+    side: int  # images are side x side
+    levels: int  # the value that means white
+    file: str  # below assets/data, or the name in the download cache
+    openml: str | None = None  # name on OpenML where it must be downloaded
+
+    @property
+    def n_pixels(self) -> int:
+        return self.side**2
+
+
+DATASETS: dict[str, DatasetInfo] = {
+    "mnist": DatasetInfo("MNIST digits, 5,000", 5_000, 28, 255, "mnist_5k.npz"),
+    "fashion": DatasetInfo("Fashion-MNIST, 5,000", 5_000, 28, 255, "fashion_5k.npz"),
+    "digits": DatasetInfo("Small digits 8×8, 1,797", 1_797, 8, 16, "digits.npz"),
+    "mnist_full": DatasetInfo("MNIST, 60,000 (download)", 60_000, 28, 255, "mnist_60k.npz", "mnist_784"),
+    "fashion_full": DatasetInfo(
+        "Fashion-MNIST, 60,000 (download)", 60_000, 28, 255, "fashion_60k.npz", "Fashion-MNIST"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images as stored (uint8, so that 60,000 fit in 47 MB); `scaled` gives what a model sees."""
+
+    name: str
+    images: np.ndarray  # (n, n_pixels) uint8, 0 .. levels
+    labels: np.ndarray  # (n,) uint8
+    levels: int
+
+    def scaled(self, indices: np.ndarray) -> np.ndarray:
+        """Those images in [0,1], float32, (len(indices), n_pixels)."""
+        return self.images[indices].astype(np.float32) / np.float32(self.levels)
+
+
+def load_dataset(name: str, progress: Callable[[str, float], None] | None = None) -> Dataset:
+    """A data set by its key in DATASETS; `progress(sentence, share)` hears of a download.
+
+    Raises DataError when the name is unknown, the file is damaged, or a download fails.
+    """
+    if name not in DATASETS:
+        raise DataError(f"{name!r} is not a data set; allowed: {', '.join(DATASETS)}.")
+    info = DATASETS[name]
+    if info.openml is None:
+        path = ASSETS / "data" / info.file
+    else:
+        from vae_core.download import cached_download
+
+        path = cached_download(info, progress)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            images, labels = arrays["images"], arrays["labels"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"The data file {path} cannot be read ({error}); delete it and try again.") from error
+    if images.shape != (info.n_images, info.side, info.side) or images.dtype != np.uint8:
+        raise DataError(f"The data file {path} does not hold {info.n_images} images; delete it and try again.")
+    return Dataset(name, images.reshape(info.n_images, info.n_pixels), labels, info.levels)
+
+
+def split(spec: RunSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training and the held-out images: a shuffle fixed by the seed alone."""
+    order = np.random.default_rng(spec.seed).permutation(DATASETS[spec.dataset].n_images)
+    return order[spec.n_held_out :], order[: spec.n_held_out]

@@ -1,0 +1,88 @@
+"""What a trained VAE says about images: the ELBO's terms, mean squared error, active latents, sigma."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from vae_core.elbo import elbo_terms
+from vae_core.likelihoods import GaussianLearned
+from vae_core.model import VAE
+
+ACTIVE_KL = 0.01  # nats a latent must carry on average to count as active; Burda et al. 2016 use 0.01 on variances
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over images: nats per image, and mse per pixel."""
+
+    reconstruction: float
+    kl: float
+    elbo: float
+    mse: float
+
+
+@dataclass(frozen=True)
+class SigmaStats:
+    """How sure a learned-variance decoder is, over all pixels of all images looked at."""
+
+    smallest: float
+    median: float
+    largest: float
+    floor: float
+    pixels_on_floor: float  # a mean over images: of the n_pixels, how many have sigma at the floor
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    means: Means
+    kl_per_latent: np.ndarray  # (latent_dim,) nats per image
+    sigma: SigmaStats | None
+
+    @property
+    def active_latents(self) -> int:
+        return int((self.kl_per_latent > ACTIVE_KL).sum())
+
+
+@torch.inference_mode()
+def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evaluation:
+    """The terms of all images in `batches`, each (batch, n_pixels) in [0,1] on the model's device.
+
+    sigma is gathered over the first batch alone, so that 60,000 images fit in memory.
+    """
+    sums = torch.zeros(2, dtype=torch.float64)
+    kl = torch.zeros(vae.spec.latent_dim, dtype=torch.float64)
+    count, sigma = 0, None
+    for x in batches:
+        terms = elbo_terms(vae, x, vae.spec.mc_samples, generator)
+        mse = (x - vae.likelihood.mean(terms.outputs)).square().mean((0, 2))  # (batch,)
+        sums += torch.stack([terms.reconstruction.sum(), mse.sum()]).cpu().double()
+        kl += terms.kl.sum(0).cpu().double()
+        if count == 0:
+            sigma = sigma_stats(vae, terms.outputs)
+        count += len(x)
+    reconstruction, mse_mean = (sums / count).tolist()
+    kl_per_latent = (kl / count).numpy()
+    total_kl = float(kl_per_latent.sum())
+    means = Means(reconstruction, total_kl, reconstruction - total_kl, mse_mean)
+    return Evaluation(means, kl_per_latent, sigma)
+
+
+def sigma_stats(vae: VAE, outputs: Tensor) -> SigmaStats | None:
+    """None for a decoder that learns no sigma."""
+    likelihood = vae.likelihood
+    if not isinstance(likelihood, GaussianLearned):
+        return None
+    sigma = likelihood.stddev(outputs)
+    on_floor = likelihood.on_floor(outputs).sum(-1).float().mean()
+    return SigmaStats(
+        smallest=float(sigma.min()),
+        median=float(sigma.median()),
+        largest=float(sigma.max()),
+        floor=likelihood.variance_floor**0.5,
+        pixels_on_floor=float(on_floor),
+    )

@@ -1,0 +1,195 @@
+"""p(x|z,w): what the decoder's numbers mean.
+
+A decoder is a deterministic network. Its raw outputs f(z,w) are the *parameters* of a distribution over
+images, and each class here says of which one. Pixels are independent given z, so the log-likelihood of an
+image is a sum over its pixels.
+
+To add a decoder: write one class with these verbs, add it to LIKELIHOODS, and write
+`assets/explanations/<key>.md`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    import torch.nn.functional as F
+    from torch import Generator, Tensor
+    from torch.distributions import Distribution
+else:
+
+    class _Lazy:
+        """The page process reads names and formulas here and must not pay for `import torch` (seconds, 200 MB)."""
+
+        def __init__(self, name: str):
+            self._name = name
+
+        def __getattr__(self, attribute: str):
+            return getattr(importlib.import_module(self._name), attribute)
+
+    torch, F = _Lazy("torch"), _Lazy("torch.nn.functional")
+
+LN_2PI = math.log(2 * math.pi)
+
+
+class Likelihood(Protocol):
+    """The verbs every decoder has. `outputs` is (..., n_outputs), `x` is (..., n_pixels), and they broadcast."""
+
+    name: ClassVar[str]  # as the page calls it
+    symbol: ClassVar[str]  # p(x|z,w) of a whole image, LaTeX
+    code: ClassVar[str]  # the line of PyTorch people write for -ln p(x|z,w)
+    kind: ClassVar[Literal["mass", "density"]]
+    settings: ClassVar[tuple[str, ...]]  # the RunSpec fields that are part of this distribution
+    learns_sigma: ClassVar[bool]
+
+    def __init__(self, n_pixels: int, **settings: float): ...
+    @property
+    def n_pixels(self) -> int: ...
+    @property
+    def n_outputs(self) -> int: ...  # width of the decoder's last layer
+    def distribution(self, outputs: Tensor) -> Distribution: ...  # one independent distribution a pixel
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor: ...  # (...,) nats, summed over pixels
+    def mean(self, outputs: Tensor) -> Tensor: ...  # (..., n_pixels)
+    def stddev(self, outputs: Tensor) -> Tensor: ...  # (..., n_pixels) standard deviation of each pixel
+    def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor: ...  # (..., n_pixels)
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Every pixel is a coin: p(x_d=1|z) = lambda_d = sigmoid(f_d). Kingma & Welling 2013, App. C.1.
+
+    On grey x in [0,1] `log_prob` is still minus the binary cross-entropy, a fine loss, but no log-probability.
+    """
+
+    name: ClassVar[str] = "Bernoulli"
+    symbol: ClassVar[str] = (
+        r"p(x\mid z,w)=\prod_d \lambda_d^{x_d}(1-\lambda_d)^{1-x_d},\;\; \lambda=\mathrm{sigmoid}(f(z,w))"
+    )
+    code: ClassVar[str] = 'F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(-1)'
+    kind: ClassVar[Literal["mass", "density"]] = "mass"
+    settings: ClassVar[tuple[str, ...]] = ()
+    learns_sigma: ClassVar[bool] = False
+
+    n_pixels: int
+
+    @property
+    def n_outputs(self) -> int:
+        return self.n_pixels  # one logit a pixel
+
+    def distribution(self, outputs: Tensor) -> Distribution:
+        return torch.distributions.Bernoulli(logits=outputs, validate_args=False)
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        # On logits: stays finite where sigmoid would round to 0 or 1, and is 5 times faster than on probabilities.
+        x = x.expand_as(outputs)
+        return -F.binary_cross_entropy_with_logits(outputs, x, reduction="none").sum(-1)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        return torch.sigmoid(outputs)
+
+    def stddev(self, outputs: Tensor) -> Tensor:
+        mean = self.mean(outputs)
+        return (mean * (1 - mean)).sqrt()
+
+    def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor:
+        return torch.bernoulli(self.mean(outputs), generator=generator)
+
+
+@dataclass(frozen=True)
+class GaussianIdentity:
+    """Every pixel is mu_d plus noise of one fixed sigma; sigma = 1 is N(mu, I), the meaning of 1/2 SSE."""
+
+    name: ClassVar[str] = "Gaussian, identity covariance"
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I),\;\; \mu=f(z,w)"
+    code: ClassVar[str] = "0.5 * ((x - mu) / sigma).square().sum(-1) + D * math.log(sigma * math.sqrt(2 * math.pi))"
+    kind: ClassVar[Literal["mass", "density"]] = "density"
+    settings: ClassVar[tuple[str, ...]] = ("sigma",)
+    learns_sigma: ClassVar[bool] = False
+
+    n_pixels: int
+    sigma: float = 1.0
+
+    @property
+    def n_outputs(self) -> int:
+        return self.n_pixels  # one mean a pixel
+
+    def distribution(self, outputs: Tensor) -> Distribution:
+        return torch.distributions.Normal(outputs, self.sigma, validate_args=False)
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        squared_error = (x - outputs).square().sum(-1)  # (...,)
+        constant = self.n_pixels * (0.5 * LN_2PI + math.log(self.sigma))
+        return -0.5 / self.sigma**2 * squared_error - constant
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def stddev(self, outputs: Tensor) -> Tensor:
+        return torch.full_like(outputs, self.sigma)
+
+    def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor:
+        return outputs + self.sigma * _noise_like(outputs, generator)
+
+
+@dataclass(frozen=True)
+class GaussianLearned:
+    """Every pixel has its own mu_d(z) and sigma_d(z): the "Gaussian MLP" of Kingma & Welling 2013, App. C.2.
+
+    The outputs are D means, then D log-variances. Where a pixel never changes the density has no upper bound
+    as sigma goes to 0 (Mattei & Frellsen 2018), so sigma^2 = max(exp(log-variance), variance_floor): the floor
+    is part of the model.
+    """
+
+    name: ClassVar[str] = "Gaussian, learned variance"
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \mathcal N(x_d;\,\mu_d,\,\sigma_d^2),\;\; (\mu,\ln\sigma^2)=f(z,w)"
+    code: ClassVar[str] = "0.5 * ((x - mu).square() / log_var.exp() + log_var + math.log(2 * math.pi)).sum(-1)"
+    kind: ClassVar[Literal["mass", "density"]] = "density"
+    settings: ClassVar[tuple[str, ...]] = ("variance_floor",)
+    learns_sigma: ClassVar[bool] = True
+
+    n_pixels: int
+    variance_floor: float = 1e-3
+
+    @property
+    def n_outputs(self) -> int:
+        return 2 * self.n_pixels  # a mean and a log-variance a pixel
+
+    def distribution(self, outputs: Tensor) -> Distribution:
+        return torch.distributions.Normal(self.mean(outputs), self.stddev(outputs), validate_args=False)
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        log_var = self._log_var(outputs)  # (..., n_pixels)
+        squared = (x - self.mean(outputs)).square()
+        return -0.5 * (torch.addcmul(log_var, squared, torch.exp(-log_var)).sum(-1) + self.n_pixels * LN_2PI)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        return outputs[..., : self.n_pixels]
+
+    def stddev(self, outputs: Tensor) -> Tensor:
+        return torch.exp(0.5 * self._log_var(outputs))
+
+    def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor:
+        mean = self.mean(outputs)
+        return mean + self.stddev(outputs) * _noise_like(mean, generator)
+
+    def on_floor(self, outputs: Tensor) -> Tensor:
+        """Where sigma^2 is the floor rather than what the network asked for. bool, (..., n_pixels)."""
+        return outputs[..., self.n_pixels :] <= math.log(self.variance_floor)
+
+    def _log_var(self, outputs: Tensor) -> Tensor:
+        return outputs[..., self.n_pixels :].clamp(min=math.log(self.variance_floor))
+
+
+def _noise_like(mean: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "gaussian_identity": GaussianIdentity,
+    "gaussian_learned": GaussianLearned,
+}

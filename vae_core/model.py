@@ -1,0 +1,62 @@
+"""The VAE: an encoder to q(z|x), a decoder to the parameters of p(x|z,w). Kingma & Welling 2013."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from vae_core.data import DATASETS
+from vae_core.likelihoods import LIKELIHOODS, Likelihood
+from vae_core.spec import RunSpec
+
+
+class VAE(nn.Module):
+    """Two ReLU networks and a likelihood, all set by the spec; the initial weights follow from its seed."""
+
+    def __init__(self, spec: RunSpec):
+        super().__init__()
+        self.spec = spec
+        self.likelihood = make_likelihood(spec)
+        n_pixels = self.likelihood.n_pixels
+        self.encoder = mlp([n_pixels, *spec.hidden, 2 * spec.latent_dim])
+        self.decoder = mlp([spec.latent_dim, *reversed(spec.hidden), self.likelihood.n_outputs])
+        initialise(self, spec.seed)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """m and ln s^2 of q(z|x) = N(m, diag s^2): two of (batch, latent_dim)."""
+        m, log_var = self.encoder(x).chunk(2, dim=-1)
+        return m, log_var
+
+    def decode(self, z: Tensor) -> Tensor:
+        """f(z,w), the parameters of p(x|z,w) before any link: (..., n_outputs)."""
+        return self.decoder(z)
+
+
+def make_likelihood(spec: RunSpec) -> Likelihood:
+    kind = LIKELIHOODS[spec.likelihood]
+    return kind(DATASETS[spec.dataset].n_pixels, **{name: getattr(spec, name) for name in kind.settings})
+
+
+def mlp(widths: list[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for a, b in pairwise(widths):
+        layers += [nn.utils.skip_init(nn.Linear, a, b), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers[:-1])  # no activation on the outputs: the likelihood gives them their meaning
+
+
+def initialise(vae: nn.Module, seed: int) -> None:
+    """Uniform on +-1/sqrt(fan_in), torch's own default, with a generator a layer.
+
+    So decoders under different likelihoods begin with the same weights wherever their shapes agree, and a wider
+    output layer begins with the narrower one's rows.
+    """
+    linear = [layer for layer in vae.modules() if isinstance(layer, nn.Linear)]
+    for number, layer in enumerate(linear):
+        bound = 1 / math.sqrt(layer.in_features)
+        for offset, parameter in enumerate((layer.weight, layer.bias)):
+            generator = torch.Generator().manual_seed(seed * 1009 + 2 * number + offset)
+            with torch.no_grad():
+                parameter.uniform_(-bound, bound, generator=generator)

@@ -1,0 +1,78 @@
+"""What a snapshot shows: the same held-out images and the same prior z every time, as small grey images."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from vae_core.model import VAE
+
+N_TRIPLES, N_GRID = 6, 36
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """uint8 images (n, side, side), 0 black to 255 white; samples are clipped to [0,1] for display."""
+
+    input: np.ndarray
+    mean: np.ndarray  # of p(x|z) at z = m, the mean of q(z|x)
+    sample: np.ndarray  # one draw from that p(x|z)
+    prior_mean: np.ndarray  # at fixed z from the prior, the same for all likelihoods
+    prior_sample: np.ndarray
+    sigma: np.ndarray | None  # of a learned-variance decoder, on a log scale from the floor (0) to 1 (255)
+
+
+@torch.inference_mode()
+def take_pictures(vae: VAE, held_out: Tensor) -> Pictures:
+    """`held_out` (batch, n_pixels): its first N_TRIPLES images are encoded, decoded and sampled."""
+    likelihood, device = vae.likelihood, held_out.device
+    # The noise of the samples is the same at every snapshot too, so that what moves is the distribution.
+    noise = Generator(device).manual_seed(vae.spec.seed + 3)
+    x = held_out[:N_TRIPLES]
+    m, _ = vae.encode(x)
+    outputs = vae.decode(m)
+    z = torch.randn(N_GRID, vae.spec.latent_dim, generator=Generator().manual_seed(vae.spec.seed + 4)).to(device)
+    prior = vae.decode(z)
+    sigma = None
+    if likelihood.learns_sigma:
+        sigma = grey(log_scale(likelihood.stddev(outputs), vae.spec.variance_floor**0.5))
+    return Pictures(
+        input=grey(x),
+        mean=grey(likelihood.mean(outputs)),
+        sample=grey(likelihood.sample(outputs, noise)),
+        prior_mean=grey(likelihood.mean(prior)),
+        prior_sample=grey(likelihood.sample(prior, noise)),
+        sigma=sigma,
+    )
+
+
+def log_scale(sigma: Tensor, floor: float) -> Tensor:
+    """0 where sigma is the floor, 1 where it is 1, in ln sigma."""
+    return 1 - sigma.log() / min(math.log(floor), -1e-6)
+
+
+def grey(pixels: Tensor) -> np.ndarray:
+    """(n, n_pixels) in [0,1], clipped, to (n, side, side) uint8."""
+    side = math.isqrt(pixels.shape[-1])
+    whole = pixels.nan_to_num(0.0).clamp(0, 1).mul(255).round().to(torch.uint8)
+    return whole.reshape(-1, side, side).cpu().numpy()
+
+
+def png(images: np.ndarray, columns: int) -> bytes:
+    """(n, side, side) tiled in rows of `columns`, one pixel between, as a PNG."""
+    n, side, _ = images.shape
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (side + 1) - 1, columns * (side + 1) - 1), 127, np.uint8)
+    for i, image in enumerate(images):
+        row, column = divmod(i, columns)
+        top, left = row * (side + 1), column * (side + 1)
+        sheet[top : top + side, left : left + side] = image
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "PNG", compress_level=3)
+    return file.getvalue()

@@ -1,0 +1,201 @@
+"""RunSpec: everything that determines a run, checked, as a value with an identity.
+
+Same spec, same result. The page process uses this file too, so it imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from vae_core.data import BINARIZE, DATASETS
+from vae_core.likelihoods import LIKELIHOODS
+
+
+class SpecError(ValueError):
+    """A setting that cannot be trained. The message is one sentence for a person; `field` names the setting."""
+
+    def __init__(self, field: str, message: str):
+        super().__init__(message)
+        self.field = field
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "dataset": tuple(DATASETS),
+    "likelihood": tuple(LIKELIHOODS),
+    "binarize": BINARIZE,
+}
+WHOLE: dict[str, tuple[int, int]] = {
+    "latent_dim": (1, 64),
+    "mc_samples": (1, 64),
+    "batch_size": (1, 4096),
+    "epochs": (1, 10_000),
+    "seed": (0, 2**31 - 1),
+}
+REAL: dict[str, tuple[float, float]] = {
+    "beta": (0.0, 1000.0),
+    "learning_rate": (1e-6, 1.0),
+    "sigma": (0.01, 30.0),
+    "variance_floor": (1e-8, 1.0),
+    "held_out": (0.02, 0.5),
+}
+MAX_LAYERS, MAX_WIDTH = 4, 8192
+MAX_MEMORY, MAX_SECONDS = 1 << 30, 2 * 3600.0  # what one run may be expected to take
+# One Xeon core trains the default network at about 90 GFLOP/s and pays about a millisecond a step besides.
+NOMINAL_FLOPS, NOMINAL_STEP_SECONDS = 60e9, 1e-3
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: data, p(x|z,w), network, objective and luck. Invalid values raise SpecError.
+
+    `sigma` counts for `gaussian_identity` alone and `variance_floor` for `gaussian_learned` alone; a field that
+    the likelihood does not use is no part of the run's identity.
+    """
+
+    dataset: str = "mnist"
+    likelihood: str = "bernoulli"
+    latent_dim: int = 10
+    hidden: tuple[int, ...] = (400,)  # the encoder's layers; the decoder mirrors them
+    beta: float = 1.0  # weight of the KL in the objective, never in the reported ELBO
+    mc_samples: int = 1  # L draws of z an image
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    epochs: int = 30
+    seed: int = 0
+    binarize: str = "none"
+    sigma: float = 1.0
+    variance_floor: float = 1e-3
+    held_out: float = 0.2  # share of the images kept away from training
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise SpecError(name, f"{name} is {_shown(value)}; allowed: {', '.join(allowed)}.")
+        for name, bounds in WHOLE.items():
+            object.__setattr__(self, name, _whole(name, getattr(self, name), *bounds))
+        for name, (low, high) in REAL.items():
+            object.__setattr__(self, name, _real(name, getattr(self, name), low, high))
+        object.__setattr__(self, "hidden", _layers(self.hidden))
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        need = cost(self)
+        if need.memory_bytes > MAX_MEMORY:
+            raise SpecError(
+                "hidden",
+                f"hidden={list(self.hidden)} with batch_size={self.batch_size} and mc_samples={self.mc_samples} would "
+                f"need about {need.memory_bytes / 2**30:.1f} GiB; allowed: {MAX_MEMORY / 2**30:.0f} GiB. "
+                "Make the layers, the batch or L smaller.",
+            )
+        if need.seconds > MAX_SECONDS:
+            raise SpecError(
+                "epochs",
+                f"epochs={self.epochs} with these layers would train for about {need.seconds / 3600:.1f} hours; "
+                f"allowed: {MAX_SECONDS / 3600:.0f} hours. Ask for fewer epochs, smaller layers or fewer images.",
+            )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunSpec:
+        """A spec from JSON or a URL. Raises SpecError for a key that no spec has."""
+        known = [f.name for f in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise SpecError(str(key), f"{_shown(key)} is not a setting; allowed: {', '.join(known)}.")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What determines the run: every field but those that the likelihood does not use."""
+        of_some_likelihood = {name for kind in LIKELIHOODS.values() for name in kind.settings}
+        unused = of_some_likelihood - set(LIKELIHOODS[self.likelihood].settings)
+        return {k: list(v) if k == "hidden" else v for k, v in asdict(self).items() if k not in unused}
+
+    @property
+    def canonical_json(self) -> str:
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def id(self) -> str:
+        """16 hex digits of SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical_json.encode()).hexdigest()[:16]
+
+    @property
+    def n_held_out(self) -> int:
+        return max(1, round(self.held_out * DATASETS[self.dataset].n_images))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil((DATASETS[self.dataset].n_images - self.n_held_out) / self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    def with_epochs(self, epochs: int) -> RunSpec:
+        return replace(self, epochs=epochs)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run is expected to take on one ordinary core. An estimate, for limits and for telling the user."""
+
+    parameters: int
+    step_flops: float
+    memory_bytes: float
+    seconds: float
+
+
+def cost(spec: RunSpec) -> Cost:
+    n_pixels = DATASETS[spec.dataset].n_pixels
+    n_outputs = LIKELIHOODS[spec.likelihood](n_pixels).n_outputs
+    encoder = [n_pixels, *spec.hidden, 2 * spec.latent_dim]
+    decoder = [spec.latent_dim, *reversed(spec.hidden), n_outputs]
+    encoder_weights, decoder_weights = (sum((a + 1) * b for a, b in zip(w, w[1:])) for w in (encoder, decoder))
+    rows = spec.batch_size * spec.mc_samples  # images through the decoder
+    # A step costs 2 flops a weight and row forward, 4 backward; weights, gradients and Adam's moments are held.
+    step_flops = 6.0 * (encoder_weights * spec.batch_size + decoder_weights * rows)
+    activations = 4.0 * 4 * (sum(encoder) * spec.batch_size + (sum(decoder) + 2 * n_pixels) * rows)
+    parameters = encoder_weights + decoder_weights
+    seconds = spec.total_steps * (step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS)
+    return Cost(parameters, step_flops, 4.0 * 4 * parameters + activations, seconds)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    try:
+        whole = low - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = low - 1
+    if not low <= whole <= high:
+        raise SpecError(name, f"{name} is {_shown(value)}; allowed: a whole number from {low} to {high}.")
+    return whole
+
+
+def _real(name: str, value: Any, low: float, high: float) -> float:
+    try:
+        real = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        real = math.nan
+    if not low <= real <= high:  # also false for NaN
+        raise SpecError(name, f"{name} is {_shown(value)}; allowed: a number from {low:g} to {high:g}.")
+    return real + 0.0  # -0.0 and 0.0 are one value
+
+
+def _layers(value: Any) -> tuple[int, ...]:
+    allowed = f"allowed: 1 to {MAX_LAYERS} layer sizes, each a whole number from 1 to {MAX_WIDTH}."
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_LAYERS:
+        raise SpecError("hidden", f"hidden is {_shown(value)}; {allowed}")
+    try:
+        return tuple(_whole("hidden", width, 1, MAX_WIDTH) for width in value)
+    except SpecError:
+        raise SpecError("hidden", f"hidden is {_shown(value)}; {allowed}") from None

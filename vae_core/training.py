@@ -1,0 +1,258 @@
+"""The training loop: a spec and its data in, a stream of snapshots out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from vae_core.checkpoint import Checkpoint, State, Window
+from vae_core.data import Dataset, split
+from vae_core.elbo import elbo_terms
+from vae_core.evaluation import Evaluation, Means, evaluate
+from vae_core.model import VAE
+from vae_core.pictures import Pictures, take_pictures
+from vae_core.spec import RunSpec, cost
+
+LIVE_IMAGES = 1000  # held-out images that each snapshot is evaluated on; the result is on all of them
+Status = Literal["running", "done", "stopped", "diverged"]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Training terms in nats per image, averaged over the steps since the point before."""
+
+    step: int
+    reconstruction: float
+    kl: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """The final weights on every image of both parts."""
+
+    train: Means
+    held_out: Means
+    active_latents: int
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    step: int
+    total_steps: int
+    images_seen: int
+    seconds: float  # spent in this loop, evaluation included, whether in one go or in several
+    held_out: Evaluation  # on up to LIVE_IMAGES images
+    pictures: Pictures
+    curve: list[CurvePoint]  # the points since the snapshot before
+    status: Status = "running"
+    message: str = ""  # why a run ended early
+    checkpoint: Checkpoint | None = field(default=None, repr=False)  # with the last snapshot
+    result: Result | None = None  # with the last snapshot
+
+
+def snapshot_stride(spec: RunSpec) -> int:
+    """Steps between snapshots, a power of two: about 0.3 s of work, the same for every likelihood.
+
+    It hangs on the spec and not on the clock, so that a run's curves are the same on every machine, and not on
+    `epochs`, so that a continued run's are those of a long one.
+    """
+    step_seconds = cost(replace(spec, likelihood="bernoulli", epochs=1)).seconds / spec.steps_per_epoch
+    return 2 ** min(5, max(0, round(math.log2(0.3 / step_seconds))))
+
+
+def default_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def train(
+    spec: RunSpec,
+    data: Dataset,
+    *,
+    device: torch.device | str | None = None,
+    resume: Checkpoint | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Snapshot]:
+    """Maximise the ELBO (KL weighted by beta) with Adam, and yield what to look at.
+
+    The first snapshot comes before the first step; the last has a status other than "running", the checkpoint and
+    the result. `resume` goes on from a checkpoint of the same spec with as many or fewer epochs, and ends with the
+    weights that training in one go would have given. `should_stop` is asked before every step.
+    Raises ValueError when the data or the checkpoint belong to another spec.
+    """
+    if data.name != spec.dataset:
+        raise ValueError(f"the data are {data.name!r}, the spec asks for {spec.dataset!r}")
+    if resume is not None and resume.spec.with_epochs(spec.epochs) != spec:
+        raise ValueError("the checkpoint belongs to a run with other settings than the epochs")
+    torch.set_flush_denormal(True)  # Adam's moments of dead weights go denormal: without this, 20-40 % slower
+    device = torch.device(device) if device is not None else default_device()
+    vae = VAE(spec).to(device)
+    optimiser = torch.optim.Adam(vae.parameters(), lr=spec.learning_rate, fused=True)
+    generator = Generator(device).manual_seed(spec.seed)
+    window = Window(torch.zeros(2, dtype=torch.float64, device=_float64_device(device)))
+    state = State(vae, optimiser, generator, window)
+    if resume is not None:
+        state.restore(resume)
+    yield from _Loop(spec, Feed(spec, data, device), state).run(should_stop)
+
+
+class Feed:
+    """Batches on the device. The images stay uint8 there: a quarter of the memory, and free to convert."""
+
+    def __init__(self, spec: RunSpec, data: Dataset, device: torch.device):
+        self.spec, self.levels, self.device = spec, data.levels, device
+        train_part, held_out_part = split(spec)
+        self.images = torch.from_numpy(data.images).to(device)  # (n, n_pixels) uint8
+        self.train_part = torch.from_numpy(train_part).to(device)
+        self.held_out_part = torch.from_numpy(held_out_part).to(device)
+
+    def epoch(self, epoch: int, skip: int, generator: Generator) -> Iterator[Tensor]:
+        """The batches of one pass in an order that only seed and epoch decide, less the first `skip`."""
+        order = torch.randperm(
+            len(self.train_part), generator=Generator().manual_seed(self.spec.seed * 100_003 + epoch)
+        )
+        for rows in order.to(self.device).split(self.spec.batch_size)[skip:]:
+            yield self.pixels(self.train_part[rows], generator)
+
+    def part(self, indices: Tensor) -> Iterator[Tensor]:
+        """All of these images in batches of a thousand, binarised alike every time."""
+        generator = Generator(self.device).manual_seed(self.spec.seed + 1)
+        for some in indices.split(LIVE_IMAGES):
+            yield self.pixels(some, generator)
+
+    def pixels(self, indices: Tensor, generator: Generator) -> Tensor:
+        x = self.images[indices].float() / self.levels  # (batch, n_pixels) in [0,1]
+        if self.spec.binarize == "threshold":
+            return (x > 0.5).float()
+        if self.spec.binarize == "stochastic":
+            return torch.bernoulli(x, generator=generator)
+        return x
+
+
+class _Loop:
+    def __init__(self, spec: RunSpec, feed: Feed, state: State):
+        self.spec, self.feed, self.state = spec, feed, state
+        self.curve: list[CurvePoint] = []
+        self.good = state.capture()  # the last state known to be finite
+        self.started, self.first_step = time.perf_counter() - state.seconds, state.step
+        self.stepping = 0.0  # seconds spent on steps alone in this go
+
+    def run(self, should_stop: Callable[[], bool]) -> Iterator[Snapshot]:
+        spec, state = self.spec, self.state
+        stride = snapshot_stride(spec)
+        curve_stride = max(1, stride // 8)
+        yield self.snapshot()
+        while state.step < spec.total_steps:
+            epoch, skip = divmod(state.step, spec.steps_per_epoch)
+            for x in self.feed.epoch(epoch, skip, state.generator):
+                if should_stop():
+                    yield self.last_snapshot("stopped", f"Stopped at step {state.step:,} of {spec.total_steps:,}.")
+                    return
+                began = time.perf_counter()
+                self.step(x)
+                self.stepping += time.perf_counter() - began
+                if state.step % curve_stride == 0 and not self.close_window():
+                    yield self.diverged()
+                    return
+                if state.step % stride == 0 and state.step < spec.total_steps:
+                    snapshot = self.snapshot()
+                    if not math.isfinite(snapshot.held_out.means.elbo):
+                        yield self.diverged()
+                        return
+                    self.good = state.capture()
+                    yield snapshot
+        yield self.last_snapshot("done", "")
+
+    def step(self, x: Tensor) -> None:
+        state = self.state
+        terms = elbo_terms(state.vae, x, self.spec.mc_samples, state.generator)
+        reconstruction, kl = terms.reconstruction.mean(), terms.kl.sum(-1).mean()  # means over images, here alone
+        loss = self.spec.beta * kl - reconstruction
+        state.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        state.optimiser.step()
+        with torch.no_grad():
+            state.window.sums += torch.stack([reconstruction, kl]).to(state.window.sums)
+        state.window.steps += 1
+        state.step += 1
+
+    def close_window(self) -> bool:
+        """Add a curve point; False when it is not finite."""
+        reconstruction, kl = self.state.window.means()
+        if not math.isfinite(reconstruction + kl):
+            return False
+        self.curve.append(CurvePoint(self.state.step, reconstruction, kl))
+        self.state.window.sums.zero_()
+        self.state.window.steps = 0
+        return True
+
+    def evaluate(self, indices: Tensor) -> Evaluation:
+        generator = Generator(self.feed.device).manual_seed(self.spec.seed + 2)  # the same draws at every snapshot
+        return evaluate(self.state.vae, self.feed.part(indices), generator)
+
+    def snapshot(self) -> Snapshot:
+        state, held_out = self.state, self.feed.held_out_part[:LIVE_IMAGES]
+        state.seconds = time.perf_counter() - self.started
+        epoch, batches = divmod(state.step, self.spec.steps_per_epoch)
+        n_train = len(self.feed.train_part)
+        curve, self.curve = self.curve, []
+        return Snapshot(
+            step=state.step,
+            total_steps=self.spec.total_steps,
+            images_seen=epoch * n_train + min(n_train, batches * self.spec.batch_size),
+            seconds=state.seconds,
+            held_out=self.evaluate(held_out),
+            pictures=take_pictures(state.vae, next(self.feed.part(held_out))),
+            curve=curve,
+        )
+
+    def last_snapshot(self, status: Status, message: str) -> Snapshot:
+        snapshot = self.snapshot()
+        if status != "diverged" and not math.isfinite(snapshot.held_out.means.elbo):
+            return self.diverged()
+        held_out = self.evaluate(self.feed.held_out_part)
+        images = (self.state.step - self.first_step) * min(self.spec.batch_size, len(self.feed.train_part))
+        result = Result(
+            train=self.evaluate(self.feed.train_part).means,
+            held_out=held_out.means,
+            active_latents=held_out.active_latents,
+            images_per_second=images / self.stepping if self.stepping else 0.0,
+        )
+        return replace(snapshot, status=status, message=message, checkpoint=self.state.capture(), result=result)
+
+    def diverged(self) -> Snapshot:
+        """Go back to the last finite weights and end there, saying why."""
+        failed_at = self.state.step
+        self.state.restore(self.good)
+        return self.last_snapshot(
+            "diverged",
+            f"The loss stopped being a number at step {failed_at:,}. The weights of step {self.good.step:,} are kept. "
+            f"A smaller learning rate (it was {self.spec.learning_rate:g}) is the usual cure.",
+        )
+
+
+def _float64_device(device: torch.device) -> torch.device:
+    return torch.device("cpu") if device.type == "mps" else device  # MPS has no float64
+
+
+def numbers(snapshot: Snapshot) -> dict[str, object]:
+    """What a snapshot measures, as plain JSON values."""
+    evaluation = snapshot.held_out
+    return {
+        "step": snapshot.step,
+        "images_seen": snapshot.images_seen,
+        "seconds": snapshot.seconds,
+        **vars(evaluation.means),
+        "kl_per_latent": [float(v) for v in np.asarray(evaluation.kl_per_latent)],
+        "active_latents": evaluation.active_latents,
+        "sigma": vars(evaluation.sigma) if evaluation.sigma else None,
+    }
