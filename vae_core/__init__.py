@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from vae_core.data import load_dataset as load_dataset
     from vae_core.elbo import elbo_terms as elbo_terms
     from vae_core.elbo import importance_weighted_bound as importance_weighted_bound
+    from vae_core.errors import SpecError as SpecError
     from vae_core.likelihoods import LIKELIHOODS as LIKELIHOODS
     from vae_core.model import VAE as VAE
     from vae_core.spec import RunSpec as RunSpec
-    from vae_core.spec import SpecError as SpecError
     from vae_core.training import Snapshot as Snapshot
     from vae_core.training import train as train
 
 _HOME = {
     "LIKELIHOODS": "likelihoods",
     "RunSpec": "spec",
-    "SpecError": "spec",
+    "SpecError": "errors",
     "VAE": "model",
     "elbo_terms": "elbo",
     "importance_weighted_bound": "elbo",

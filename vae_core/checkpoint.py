@@ -10,12 +10,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Generator, Tensor
 
+from vae_core.errors import CheckpointError, SpecError
 from vae_core.model import VAE
-from vae_core.spec import RunSpec, SpecError
-
-
-class CheckpointError(Exception):
-    """Saved weights that cannot be read. The message is a sentence for a person."""
+from vae_core.spec import RunSpec
 
 
 @dataclass

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vae_core.errors import DataError
+
 if TYPE_CHECKING:
     from vae_core.spec import RunSpec
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BINARIZE = ("none", "threshold", "stochastic")
-
-
-class DataError(Exception):
-    """A data set that cannot be had. The message is a sentence for a person."""
 
 
 class DatasetInfo(NamedTuple):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_core.data import DataError, DatasetInfo
+from vae_core.data import DatasetInfo
+from vae_core.errors import DataError
 from vae_core.home import home
 
 # What the two archives weigh, compressed; only the progress shown depends on it.
@@ -64,4 +65,5 @@ def _download(info: DatasetInfo, path: Path, progress: Callable[[str, float], No
     labels = table.target[: info.n_images].astype(np.uint8)
     part = path.with_suffix(".part.npz")
     np.savez_compressed(part, images=images, labels=labels)
+    progress("", 1.0)
     os.replace(part, path)  # a half-written file never has the real name

@@ -64,7 +64,7 @@ def grey(pixels: Tensor) -> np.ndarray:
     return whole.reshape(-1, side, side).cpu().numpy()
 
 
-def png(images: np.ndarray, columns: int) -> bytes:
+def png(images: np.ndarray, columns: int = 6) -> bytes:
     """(n, side, side) tiled in rows of `columns`, one pixel between, as a PNG."""
     n, side, _ = images.shape
     rows = math.ceil(n / columns)

@@ -14,16 +14,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from vae_core.data import BINARIZE, DATASETS
+from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
-
-
-class SpecError(ValueError):
-    """A setting that cannot be trained. The message is one sentence for a person; `field` names the setting."""
-
-    def __init__(self, field: str, message: str):
-        super().__init__(message)
-        self.field = field
-
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "dataset": tuple(DATASETS),

@@ -1,0 +1,281 @@
+"""The app's side of training: hand specs to Dask workers, write what comes back into the store.
+
+There is one path: a Client of a scheduler's address. Without DASK_SCHEDULER_ADDRESS the address is that of an
+embedded cluster (`cluster.py`), started here as a child process and started again if it dies.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
+
+from vae_core.errors import CheckpointError, DataError, StoreError
+from vae_core.runs import worker
+from vae_core.runs.store import Run, Store
+from vae_core.spec import RunSpec
+
+log = logging.getLogger(__name__)
+State = Literal["starting", "ready", "unreachable", "closed"]
+CONNECT_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Engine:
+    """One per app process. `state`, `workers` and `problem` say how it is; all methods return at once."""
+
+    def __init__(self, store: Store, address: str | None = None):
+        self.store = store
+        self.address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
+        self.state: State = "starting"
+        self.workers, self.workers_expected = 0, 0
+        self._problems: dict[str, str] = {}  # what is wrong now, by part: a sentence each
+        self._client: Any = None
+        self._child: subprocess.Popen[str] | None = None
+        self._futures: dict[str, Any] = {}  # run id -> Dask future
+        self._lock = threading.RLock()
+        self._closing = threading.Event()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=target, name=f"engine-{target.__name__}", daemon=True)
+            for target in (self._write, self._supervise)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong now and what to do, for the page; empty when all is well."""
+        return " ".join(self._problems.values())
+
+    # What pages call -----------------------------------------------------------------------------------------
+
+    def submit(self, spec: RunSpec) -> Run:
+        """Train this spec, unless it is trained or under way; go on from the nearest run of fewer epochs."""
+        with self._lock:
+            run = self.store.run(spec.id)
+            if run is not None and (run.active or run.status in ("done", "diverged")):
+                return run  # the same spec would only give the same again
+            prefix = self.store.prefix(spec)
+            run = self.store.queue(spec)
+            if self._client is not None:
+                self._launch(run, prefix)
+            return run
+
+    def stop(self, run_id: str) -> None:
+        """End a run before its next step; one still in line leaves it."""
+        with self._lock:
+            run = self.store.run(run_id)
+            if run is None or not run.active:
+                return
+            if run.status == "queued":
+                future = self._futures.pop(run_id, None)
+                if future is not None:
+                    future.cancel()
+                self.store.finish(run_id, "stopped", "Taken out of the queue.")
+            client = self._client
+        if client is not None:  # a run that begins at this very moment is told as well
+            client.run(worker.stop, _token(run), wait=False)
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()
+        for thread in self._threads:
+            thread.join(10)
+        self.state = "closed"
+
+    # Keeping a client connected ------------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._connect()
+            except (OSError, ValueError) as error:
+                self.state = "unreachable"
+                self._problems["scheduler"] = self._why_unreachable(error)
+                log.warning(self.problem)
+                self._closing.wait(RETRY_SECONDS)
+                continue
+            while self._connected() and not self._closing.wait(0.3):
+                pass
+            self._disconnect()
+
+    def _why_unreachable(self, error: Exception) -> str:
+        tail = "Trying again every few seconds; what is already trained can be looked at."
+        if self.address is None:
+            return f"The training processes could not be started ({error}), so nothing can train yet. {tail}"
+        return (
+            f"No Dask scheduler answers at {self.address} ({error}), so nothing can train yet. Start one there, or "
+            f"unset DASK_SCHEDULER_ADDRESS and start the app again to train on this machine. {tail}"
+        )
+
+    def _connect(self) -> None:
+        from distributed import Client  # 1 s of imports, kept out of the first page
+
+        address, security, self.workers_expected = self.address, None, 1
+        if address is None:
+            address, security = self._start_child()
+        elif not _is_private(address):
+            raise ValueError("that address is on another machine and not encrypted; allowed: tls://host:port")
+        client = Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app")
+        client.subscribe_topic(worker.TOPIC, self._on_event)
+        with self._lock:
+            self._client = client
+            self._problems.pop("scheduler", None)
+            # Whatever was under way when this app, or the cluster, last ended starts again by itself.
+            for run in self.store.unfinished():
+                self._launch(run, self.store.prefix(run.spec))
+
+    def _start_child(self) -> tuple[str, Any]:
+        from distributed.security import Security
+
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "vae_core.runs.cluster"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        assert self._child.stdout is not None
+        facts = json.loads(self._child.stdout.readline() or "{}")  # an empty line: it died; ValueError or KeyError
+        if "address" not in facts:
+            raise ConnectionError("it ended before it was up")
+        self.workers_expected = facts["workers"]
+        tls = {key: value for key, value in facts.items() if key.startswith("tls_")}
+        return facts["address"], Security(require_encryption=True, **tls)
+
+    def _connected(self) -> bool:
+        if self._child is not None and self._child.poll() is not None:
+            return False
+        try:
+            self.workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+        except (OSError, RuntimeError, TimeoutError):
+            return False
+        self.workers_expected = max(self.workers, self.workers_expected)
+        self.state = "ready" if self.workers else "starting"
+        return self._client.status == "running"
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+            self._futures.clear()
+        self.state, self.workers = "starting", 0
+        client.close(timeout=2)
+        if self._child is not None:
+            if self._child.stdin is not None:
+                self._child.stdin.close()
+            self._child.wait()
+            self._child = None
+
+    # Runs ----------------------------------------------------------------------------------------------------
+
+    def _launch(self, run: Run, prefix: Run | None) -> None:
+        assert self._client is not None
+        checkpoint = self.store.weights_path(prefix.id).read_bytes() if prefix is not None else None
+        source = prefix.id if prefix is not None else None
+        future = self._client.submit(
+            worker.train_run,
+            run.spec.to_dict(),
+            checkpoint,
+            _token(run),
+            key=_token(run),
+            pure=False,
+        )
+        self._futures[run.id] = future
+        future.add_done_callback(lambda done: self._on_end(run, source, done))
+
+    def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
+        message = event[1]
+        self._inbox.put(lambda: self._on_message(message))
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        run = self.store.run(message["run"])
+        if run is None or not run.active or message["token"] != _token(run):
+            return  # an echo of an earlier try
+        if "say" in message:
+            self.store.say(run.id, message["say"])
+        elif "begin" in message:
+            self.store.begin(run.id, message["begin"])
+        else:
+            self.store.add_snapshot(run.id, message)
+
+    def _on_end(self, run: Run, source: str | None, future: Any) -> None:
+        """In a thread of Dask's, once the task has ended in whatever way."""
+        with self._lock:
+            if future is not self._futures.get(run.id):
+                return  # taken out of the queue, or the connection was lost and it is launched again
+        try:
+            if future.status == "finished":
+                last = future.result()
+                self._inbox.put(lambda: self._keep(run, last))
+            elif future.status == "error":
+                error = future.exception()
+                self._inbox.put(lambda: self._on_error(run, source, error))
+        except (OSError, RuntimeError) as error:  # the connection went in this moment: launched again when it is back
+            log.warning("the end of run %s was not heard: %s", run.id, error)
+
+    def _keep(self, run: Run, last: dict[str, Any]) -> None:
+        self.store.save_weights(run.id, last["weights"])
+        self.store.add_snapshot(run.id, last)
+        self.store.finish(run.id, last["status"], last["message"], last["result"])
+        self._futures.pop(run.id, None)
+
+    def _on_error(self, run: Run, source: str | None, error: BaseException) -> None:
+        self._futures.pop(run.id, None)
+        if isinstance(error, CheckpointError) and source is not None:
+            self.store.set_weights_aside(source)
+            with self._lock:
+                self._launch(self.store.queue(run.spec), None)
+            self.store.say(run.id, "The saved weights were damaged and set aside; training again from the start.")
+        elif isinstance(error, DataError):
+            self.store.finish(run.id, "failed", str(error))
+        elif type(error).__name__ == "KilledWorker":
+            self.store.finish(
+                run.id,
+                "failed",
+                "Its worker process died several times, most likely for want of memory. Try smaller layers.",
+            )
+        else:
+            log.error("run %s failed", run.id, exc_info=error)
+            self.store.finish(
+                run.id,
+                "failed",
+                f"Training failed ({type(error).__name__}: {error}). The server's log has the details.",
+            )
+
+    # The one thread that writes what workers send --------------------------------------------------------------
+
+    def _write(self) -> None:
+        while not self._closing.is_set():
+            try:
+                action = self._inbox.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            while not self._closing.is_set():  # nothing is lost while the disk is full: the same action again
+                try:
+                    action()
+                    self._problems.pop("disk", None)
+                    break
+                except StoreError as error:
+                    self._problems["disk"] = f"{error} Training goes on meanwhile, and nothing of it is lost."
+                    log.warning(self.problem)
+                    self._closing.wait(RETRY_SECONDS)
+
+
+def _is_private(address: str) -> bool:
+    """Encrypted, or no further than this machine."""
+    host = address.removeprefix("tcp://").rsplit(":", 1)[0]
+    return address.startswith("tls://") or host in ("127.0.0.1", "localhost", "[::1]")
+
+
+def _token(run: Run) -> str:
+    """Names one try at a run: Dask's key, and what a stop refers to."""
+    return f"{run.id}-{run.attempt}"

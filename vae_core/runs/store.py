@@ -1,0 +1,266 @@
+"""Where runs are kept: SQLite (WAL) for what was measured and seen, safetensors files for weights.
+
+Only the app's process writes; any thread may read. Every call opens its own connection (0.2 ms), so no
+connection outlives a script thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vae_core.errors import DamagedStoreError, SpecError, StoreError
+from vae_core.home import home
+from vae_core.spec import RunSpec
+
+RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
+MAX_SNAPSHOTS, MAX_CURVE = 200, 1000
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, family TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
+    created REAL NOT NULL, attempt INTEGER NOT NULL, step INTEGER NOT NULL, total_steps INTEGER NOT NULL,
+    images_seen INTEGER NOT NULL, seconds REAL NOT NULL, images_per_second REAL NOT NULL, result TEXT);
+CREATE INDEX IF NOT EXISTS runs_family ON runs (family);
+CREATE TABLE IF NOT EXISTS snapshots (
+    run TEXT NOT NULL, step INTEGER NOT NULL, numbers TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (
+    run TEXT NOT NULL, step INTEGER NOT NULL, name TEXT NOT NULL, png BLOB NOT NULL, PRIMARY KEY (run, step, name));
+CREATE TABLE IF NOT EXISTS curve (
+    run TEXT NOT NULL, step INTEGER NOT NULL, reconstruction REAL NOT NULL, kl REAL NOT NULL,
+    PRIMARY KEY (run, step)) WITHOUT ROWID;
+"""
+HISTORY = ("snapshots", "pictures", "curve")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the store: a spec and how far it got."""
+
+    id: str
+    spec: RunSpec
+    status: RunStatus
+    message: str
+    created: float
+    attempt: int
+    step: int
+    total_steps: int
+    images_seen: int
+    seconds: float
+    images_per_second: float
+    result: dict[str, Any] | None
+
+    @property
+    def active(self) -> bool:
+        return self.status in ("queued", "running")
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before there is one."""
+        if not self.step or not self.images_per_second:
+            return None
+        return (self.total_steps - self.step) * self.images_seen / self.step / self.images_per_second
+
+
+class Store:
+    """`notice` is a sentence for the page when opening found damage; nothing damaged is ever deleted."""
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = folder or home()
+        self.path = self.folder / "runs.sqlite3"
+        self.notice = ""
+        try:
+            (self.folder / "weights").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            self._open()
+        except DamagedStoreError as error:
+            aside = self._set_aside()
+            self.notice = (
+                f"The store of runs was damaged ({error}). It was set aside as {aside.name} and a new one begun; "
+                "weights are untouched, and training a run again gives the same result."
+            )
+            self._open()
+
+    def _open(self) -> None:
+        with self._connect() as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise DamagedStoreError(verdict)
+            db.executescript(SCHEMA)
+
+    def _set_aside(self) -> Path:
+        aside = self.path.with_name(f"runs.damaged-{time.time_ns()}.sqlite3")
+        for suffix in ("", "-wal", "-shm"):
+            part = self.path.with_name(self.path.name + suffix)
+            if part.exists():
+                os.replace(part, aside.with_name(aside.name + suffix))
+        return aside
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        """One transaction. Raises StoreError for whatever SQLite cannot do."""
+        try:
+            with closing(sqlite3.connect(self.path, timeout=10)) as db:
+                db.execute("PRAGMA synchronous = NORMAL")
+                with db:
+                    yield db
+        except sqlite3.OperationalError as error:  # locked, full, not writable
+            raise self._unusable(error) from error
+        except sqlite3.DatabaseError as error:
+            raise DamagedStoreError(str(error)) from error
+
+    def _unusable(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"Runs cannot be kept in {self.folder} ({error}). Free some disk space there, make it writable, or set "
+            "VAE_HOME to another folder."
+        )
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._connect() as db:
+            db.row_factory = sqlite3.Row
+            return db.execute(query, values).fetchall()
+
+    # Reading -------------------------------------------------------------------------------------------------
+
+    def run(self, run_id: str) -> Run | None:
+        found = self._runs("id = ?", run_id)
+        return found[0] if found else None
+
+    def unfinished(self) -> list[Run]:
+        """Queued and running runs, oldest first."""
+        return self._runs("status IN ('queued', 'running')")
+
+    def prefix(self, spec: RunSpec) -> Run | None:
+        """The run of the same settings, epochs apart, from whose weights this one is soonest done."""
+        family = self._runs("family = ? AND status IN ('done', 'stopped') AND step > 0", _family(spec))
+        usable = [run for run in family if run.step <= spec.total_steps and self.weights_path(run.id).exists()]
+        return max(usable, key=lambda run: run.step, default=None)
+
+    def _runs(self, where: str, *values: Any) -> list[Run]:
+        runs = []
+        for row in self._read(f"SELECT * FROM runs WHERE {where} ORDER BY created", values):
+            facts = {key: row[key] for key in row.keys() if key != "family"}  # noqa: SIM118  (a Row iterates values)
+            try:
+                facts["spec"] = RunSpec.from_dict(json.loads(row["spec"]))
+            except (SpecError, ValueError):
+                continue  # kept by an app with other settings: of no use to this one
+            facts["result"] = json.loads(row["result"]) if row["result"] else None
+            runs.append(Run(**facts))
+        return runs
+
+    def history(self, run_id: str) -> list[dict[str, Any]]:
+        """The numbers of every kept snapshot, first to last: see `training.numbers`."""
+        rows = self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,))
+        return [json.loads(row["numbers"]) for row in rows]
+
+    def curve(self, run_id: str) -> list[tuple[int, float, float]]:
+        """(step, reconstruction, kl) of training, nats per image."""
+        rows = self._read("SELECT step, reconstruction, kl FROM curve WHERE run = ? ORDER BY step", (run_id,))
+        return [tuple(row) for row in rows]
+
+    def pictures(self, run_id: str, step: int) -> dict[str, bytes]:
+        """The PNGs of one snapshot by name: the fields of `pictures.Pictures`."""
+        rows = self._read("SELECT name, png FROM pictures WHERE run = ? AND step = ?", (run_id, step))
+        return {row["name"]: row["png"] for row in rows}
+
+    def weights_path(self, run_id: str) -> Path:
+        return self.folder / "weights" / f"{run_id}.safetensors"
+
+    # Writing -------------------------------------------------------------------------------------------------
+
+    def queue(self, spec: RunSpec) -> Run:
+        """Put the run in line, with the history and step of the prefix it will go on from."""
+        prefix = self.prefix(spec)
+        step, images_seen, seconds = (prefix.step, prefix.images_seen, prefix.seconds) if prefix else (0, 0, 0.0)
+        began = (step, spec.total_steps, images_seen, seconds)
+        with self._connect() as db:
+            if prefix is not None and prefix.id != spec.id:
+                self._copy_history(db, prefix.id, spec.id)
+            db.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, 'queued', '', ?, 1, ?, ?, ?, ?, 0, NULL) ON CONFLICT (id) DO UPDATE "
+                "SET status = 'queued', message = '', created = excluded.created, attempt = attempt + 1",
+                (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
+            )
+        run = self.run(spec.id)
+        assert run is not None
+        return run
+
+    def _copy_history(self, db: sqlite3.Connection, source: str, target: str) -> None:
+        for table, columns in zip(HISTORY, ("step, numbers", "step, name, png", "step, reconstruction, kl")):
+            db.execute(f"DELETE FROM {table} WHERE run = ?", (target,))
+            db.execute(f"INSERT INTO {table} SELECT ?, {columns} FROM {table} WHERE run = ?", (target, source))
+
+    def begin(self, run_id: str, step: int) -> None:
+        """Training (re)starts after `step`: what an earlier try left beyond it is dropped."""
+        with self._connect() as db:
+            db.execute("UPDATE runs SET status = 'running' WHERE id = ?", (run_id,))
+            for table in HISTORY:
+                db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run_id, step))
+
+    def say(self, run_id: str, message: str) -> None:
+        with self._connect() as db:
+            db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run_id))
+
+    def add_snapshot(self, run_id: str, message: Mapping[str, Any]) -> None:
+        """Keep what a worker sent (see `worker.message`), thinning so that the counts stay bounded."""
+        numbers = message["numbers"]
+        step = numbers["step"]
+        progress = (step, numbers["images_seen"], numbers["seconds"], message["images_per_second"])
+        with self._connect() as db:
+            db.execute(
+                "UPDATE runs SET step = ?, images_seen = ?, seconds = ?, images_per_second = ? WHERE id = ?",
+                (*progress, run_id),
+            )
+            db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (run_id, step, json.dumps(numbers)))
+            pictures = [(run_id, step, name, png) for name, png in message["pictures"].items()]
+            db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", pictures)
+            points = [(run_id, *point) for point in message["curve"]]
+            db.executemany("INSERT OR REPLACE INTO curve VALUES (?, ?, ?, ?)", points)
+            keep = keep_stride(step, message["stride"], MAX_SNAPSHOTS)
+            for table in ("snapshots", "pictures"):
+                db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, keep))
+            keep = keep_stride(step, message["curve_stride"], MAX_CURVE)
+            db.execute("DELETE FROM curve WHERE run = ? AND step < ? AND step % ?", (run_id, step, keep))
+
+    def finish(self, run_id: str, status: RunStatus, message: str, result: Mapping[str, Any] | None = None) -> None:
+        with self._connect() as db:
+            found = json.dumps(result) if result is not None else None
+            db.execute(
+                "UPDATE runs SET status = ?, message = ?, result = ? WHERE id = ?", (status, message, found, run_id)
+            )
+
+    def save_weights(self, run_id: str, data: bytes) -> None:
+        path = self.weights_path(run_id)
+        part = path.with_suffix(".part")
+        try:
+            part.write_bytes(data)
+            os.replace(part, path)  # a half-written file never has the real name
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def set_weights_aside(self, run_id: str) -> None:
+        path = self.weights_path(run_id)
+        if path.exists():
+            os.replace(path, path.with_suffix(".damaged"))
+
+
+def keep_stride(step: int, stride: int, most: int) -> int:
+    """The smallest `stride * 2^k` of which at most `most` multiples, 0 and the last step included, reach `step`."""
+    while step // stride + 2 > most:
+        stride *= 2
+    return stride
+
+
+def _family(spec: RunSpec) -> str:
+    """What runs have in common that differ in their epochs alone."""
+    return spec.with_epochs(1).id
