@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 
 import safetensors.torch
@@ -51,6 +52,7 @@ class State:
         """Put back what `capture` took. Raises CheckpointError where shapes or names do not fit."""
         tensors = checkpoint.tensors
         try:
+            self._check(checkpoint)
             self.vae.load_state_dict(checkpoint.model_state())
             adam: dict[int, dict[str, Tensor]] = {}
             for key, value in tensors.items():
@@ -63,6 +65,18 @@ class State:
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"The saved weights do not fit this run ({error}); train it again.") from error
         self.step, self.seconds = checkpoint.step, checkpoint.seconds
+
+    def _check(self, checkpoint: Checkpoint) -> None:
+        """What torch takes on trust: a moment of the wrong shape would have Adam write outside its memory."""
+        expected: dict[str, tuple[int, ...]] = {"window": (2,)}
+        for index, parameter in enumerate(self.vae.parameters() if checkpoint.step else ()):
+            shapes = {"step": (), "exp_avg": tuple(parameter.shape), "exp_avg_sq": tuple(parameter.shape)}
+            expected |= {f"adam.{index}.{name}": shape for name, shape in shapes.items()}
+        found = {k: tuple(v.shape) for k, v in checkpoint.tensors.items() if k.startswith("adam.") or k == "window"}
+        if found != expected:
+            raise ValueError("the optimiser's state is not of this network")
+        if not all(bool(value.isfinite().all()) for value in checkpoint.model_state().values()):
+            raise ValueError("weights are not finite")
 
 
 @dataclass(frozen=True)
@@ -89,8 +103,11 @@ class Checkpoint:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
             spec = RunSpec.from_dict(json.loads(header["spec"]))
             facts = json.loads(header["facts"])
-            return cls(spec, int(facts["step"]), int(facts["window_steps"]), float(facts["seconds"]), tensors)
-        except (SafetensorError, SpecError, ValueError, KeyError, TypeError) as error:
+            step, window_steps, seconds = int(facts["step"]), int(facts["window_steps"]), float(facts["seconds"])
+            if min(step, window_steps) < 0 or not 0 <= seconds < math.inf:
+                raise ValueError("it claims an impossible progress")
+            return cls(spec, step, window_steps, seconds, tensors)
+        except (SafetensorError, SpecError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise CheckpointError(f"The saved weights cannot be read ({error}); train this run again.") from error
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -73,7 +75,7 @@ def load_dataset(name: str, progress: Callable[[str, float], None] | None = None
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(f"The data file {path} cannot be read ({error}); delete it and try again.") from error
     if images.shape != (info.n_images, info.side, info.side) or images.dtype != np.uint8:
         raise DataError(f"The data file {path} does not hold {info.n_images} images; delete it and try again.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,10 @@ def cached_download(info: DatasetInfo, progress: Callable[[str, float], None] | 
         with FileLock(folder / f"{info.file}.lock"):
             if not path.exists():
                 _download(info, path, progress or (lambda sentence, share: None))
-    except OSError as error:  # urllib's errors are OSErrors, and so is a full disk
+    except (OSError, HTTPException, EOFError, ValueError) as error:  # no network, a broken transfer, a full disk
         raise DataError(
-            f"{info.title} could not be downloaded from OpenML ({error}). "
-            "Connect to the network and press Train again, or choose a data set that ships with the app."
+            f"{info.title} could not be downloaded from OpenML ({error}). Connect to the network (and see that the "
+            "disk is not full), then press Train again; or choose a data set that ships with the app."
         ) from error
     return path
 

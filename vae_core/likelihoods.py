@@ -41,6 +41,7 @@ class Likelihood(Protocol):
 
     name: ClassVar[str]  # as the page calls it
     symbol: ClassVar[str]  # p(x|z,w) of a whole image, LaTeX
+    link: ClassVar[str]  # how its parameters come from the decoder's raw output f, LaTeX
     code: ClassVar[str]  # the line of PyTorch people write for -ln p(x|z,w)
     kind: ClassVar[Literal["mass", "density"]]
     settings: ClassVar[tuple[str, ...]]  # the RunSpec fields that are part of this distribution
@@ -66,9 +67,8 @@ class Bernoulli:
     """
 
     name: ClassVar[str] = "Bernoulli"
-    symbol: ClassVar[str] = (
-        r"p(x\mid z,w)=\prod_d \lambda_d^{x_d}(1-\lambda_d)^{1-x_d},\;\; \lambda=\mathrm{sigmoid}(f(z,w))"
-    )
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \lambda_d^{x_d}(1-\lambda_d)^{1-x_d}"
+    link: ClassVar[str] = r"\lambda=\mathrm{sigmoid}(f(z,w))"
     code: ClassVar[str] = 'F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(-1)'
     kind: ClassVar[Literal["mass", "density"]] = "mass"
     settings: ClassVar[tuple[str, ...]] = ()
@@ -85,7 +85,7 @@ class Bernoulli:
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         # On logits: stays finite where sigmoid would round to 0 or 1, and is 5 times faster than on probabilities.
-        x = x.expand_as(outputs)
+        outputs, x = torch.broadcast_tensors(outputs, x)
         return -F.binary_cross_entropy_with_logits(outputs, x, reduction="none").sum(-1)
 
     def mean(self, outputs: Tensor) -> Tensor:
@@ -104,7 +104,8 @@ class GaussianIdentity:
     """Every pixel is mu_d plus noise of one fixed sigma; sigma = 1 is N(mu, I), the meaning of 1/2 SSE."""
 
     name: ClassVar[str] = "Gaussian, identity covariance"
-    symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I),\;\; \mu=f(z,w)"
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I)\vphantom{\prod_d}"
+    link: ClassVar[str] = r"\mu=f(z,w)"
     code: ClassVar[str] = "0.5 * ((x - mu) / sigma).square().sum(-1) + D * math.log(sigma * math.sqrt(2 * math.pi))"
     kind: ClassVar[Literal["mass", "density"]] = "density"
     settings: ClassVar[tuple[str, ...]] = ("sigma",)
@@ -145,7 +146,8 @@ class GaussianLearned:
     """
 
     name: ClassVar[str] = "Gaussian, learned variance"
-    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \mathcal N(x_d;\,\mu_d,\,\sigma_d^2),\;\; (\mu,\ln\sigma^2)=f(z,w)"
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \mathcal N(x_d;\,\mu_d,\,\sigma_d^2)"
+    link: ClassVar[str] = r"(\mu,\ln\sigma^2)=f(z,w)"
     code: ClassVar[str] = "0.5 * ((x - mu).square() / log_var.exp() + log_var + math.log(2 * math.pi)).sum(-1)"
     kind: ClassVar[Literal["mass", "density"]] = "density"
     settings: ClassVar[tuple[str, ...]] = ("variance_floor",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from itertools import pairwise
 
@@ -57,6 +58,11 @@ def initialise(vae: nn.Module, seed: int) -> None:
     for number, layer in enumerate(linear):
         bound = 1 / math.sqrt(layer.in_features)
         for offset, parameter in enumerate((layer.weight, layer.bias)):
-            generator = torch.Generator().manual_seed(seed * 1009 + 2 * number + offset)
             with torch.no_grad():
-                parameter.uniform_(-bound, bound, generator=generator)
+                parameter.uniform_(-bound, bound, generator=stream(seed, f"weights {number} {offset}"))
+
+
+def stream(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator for one purpose of one run: no two purposes, and no two seeds, share their random numbers."""
+    digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8]) >> 1)

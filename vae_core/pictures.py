@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Generator, Tensor
+from torch import Tensor
 
-from vae_core.model import VAE
+from vae_core.model import VAE, stream
 
 N_TRIPLES, N_GRID = 6, 36
 
@@ -33,11 +31,11 @@ def take_pictures(vae: VAE, held_out: Tensor) -> Pictures:
     """`held_out` (batch, n_pixels): its first N_TRIPLES images are encoded, decoded and sampled."""
     likelihood, device = vae.likelihood, held_out.device
     # The noise of the samples is the same at every snapshot too, so that what moves is the distribution.
-    noise = Generator(device).manual_seed(vae.spec.seed + 3)
+    noise = stream(vae.spec.seed, "picture noise", device)
     x = held_out[:N_TRIPLES]
     m, _ = vae.encode(x)
     outputs = vae.decode(m)
-    z = torch.randn(N_GRID, vae.spec.latent_dim, generator=Generator().manual_seed(vae.spec.seed + 4)).to(device)
+    z = torch.randn(N_GRID, vae.spec.latent_dim, generator=stream(vae.spec.seed, "prior z")).to(device)
     prior = vae.decode(z)
     sigma = None
     if likelihood.learns_sigma:
@@ -62,17 +60,3 @@ def grey(pixels: Tensor) -> np.ndarray:
     side = math.isqrt(pixels.shape[-1])
     whole = pixels.nan_to_num(0.0).clamp(0, 1).mul(255).round().to(torch.uint8)
     return whole.reshape(-1, side, side).cpu().numpy()
-
-
-def png(images: np.ndarray, columns: int = 6) -> bytes:
-    """(n, side, side) tiled in rows of `columns`, one pixel between, as a PNG."""
-    n, side, _ = images.shape
-    rows = math.ceil(n / columns)
-    sheet = np.full((rows * (side + 1) - 1, columns * (side + 1) - 1), 127, np.uint8)
-    for i, image in enumerate(images):
-        row, column = divmod(i, columns)
-        top, left = row * (side + 1), column * (side + 1)
-        sheet[top : top + side, left : left + side] = image
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, "PNG", compress_level=3)
-    return file.getvalue()

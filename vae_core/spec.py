@@ -38,6 +38,8 @@ REAL: dict[str, tuple[float, float]] = {
 }
 MAX_LAYERS, MAX_WIDTH = 4, 8192
 MAX_MEMORY, MAX_SECONDS = 1 << 30, 2 * 3600.0  # what one run may be expected to take
+_OF_SOME = {name for kind in LIKELIHOODS.values() for name in kind.settings}
+_UNUSED = {key: _OF_SOME - set(kind.settings) for key, kind in LIKELIHOODS.items()}
 # One Xeon core trains the default network at about 90 GFLOP/s and pays about a millisecond a step besides.
 NOMINAL_FLOPS, NOMINAL_STEP_SECONDS = 60e9, 1e-3
 
@@ -47,7 +49,7 @@ class RunSpec:
     """One run: data, p(x|z,w), network, objective and luck. Invalid values raise SpecError.
 
     `sigma` counts for `gaussian_identity` alone and `variance_floor` for `gaussian_learned` alone; a field that
-    the likelihood does not use is no part of the run's identity.
+    the likelihood does not use goes back to its default and is no part of the run's identity.
     """
 
     dataset: str = "mnist"
@@ -75,6 +77,9 @@ class RunSpec:
         for name, (low, high) in REAL.items():
             object.__setattr__(self, name, _real(name, getattr(self, name), low, high))
         object.__setattr__(self, "hidden", _layers(self.hidden))
+        for field in fields(self):  # what the likelihood does not use does not tell runs apart
+            if field.name in _UNUSED[self.likelihood]:
+                object.__setattr__(self, field.name, field.default)
         self._check_cost()
 
     def _check_cost(self) -> None:
@@ -104,9 +109,8 @@ class RunSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """What determines the run: every field but those that the likelihood does not use."""
-        of_some_likelihood = {name for kind in LIKELIHOODS.values() for name in kind.settings}
-        unused = of_some_likelihood - set(LIKELIHOODS[self.likelihood].settings)
-        return {k: list(v) if k == "hidden" else v for k, v in asdict(self).items() if k not in unused}
+        used = {name: value for name, value in asdict(self).items() if name not in _UNUSED[self.likelihood]}
+        return used | {"hidden": list(self.hidden)}
 
     @property
     def canonical_json(self) -> str:
@@ -116,6 +120,10 @@ class RunSpec:
     def id(self) -> str:
         """16 hex digits of SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json.encode()).hexdigest()[:16]
+
+    @property
+    def n_pixels(self) -> int:
+        return DATASETS[self.dataset].n_pixels
 
     @property
     def n_held_out(self) -> int:
@@ -158,8 +166,23 @@ def cost(spec: RunSpec) -> Cost:
     return Cost(parameters, step_flops, 4.0 * 4 * parameters + activations, seconds)
 
 
+def setting(name: str, text: str) -> Any:
+    """A setting from a word typed or in a URL; what is no number stays text, for RunSpec to refuse."""
+    try:
+        if name == "hidden":
+            return [int(part) for part in text.split(",")]
+        if name in WHOLE:
+            return int(text)
+        return float(text) if name in REAL else text
+    except ValueError:
+        return text
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return "a number too long to show"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

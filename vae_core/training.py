@@ -15,8 +15,9 @@ from torch import Generator, Tensor
 from vae_core.checkpoint import Checkpoint, State, Window
 from vae_core.data import Dataset, split
 from vae_core.elbo import elbo_terms
+from vae_core.errors import CheckpointError, SpecError
 from vae_core.evaluation import Evaluation, Means, evaluate
-from vae_core.model import VAE
+from vae_core.model import VAE, stream
 from vae_core.pictures import Pictures, take_pictures
 from vae_core.spec import RunSpec, cost
 
@@ -68,17 +69,19 @@ def snapshot_stride(spec: RunSpec) -> int:
     return 2 ** min(5, max(0, round(math.log2(0.3 / step_seconds))))
 
 
-def default_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+def pick_device(name: str | None = None) -> torch.device:
+    """The device of that name, or the best this machine has. Raises SpecError for one it has not."""
+    here = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    if name is not None and name not in here:
+        raise SpecError("device", f"device is {name!r}; allowed on this machine: {', '.join(here)}.")
+    return torch.device(name or here[0])
 
 
 def train(
     spec: RunSpec,
     data: Dataset,
     *,
-    device: torch.device | str | None = None,
+    device: str | None = None,
     resume: Checkpoint | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Snapshot]:
@@ -87,22 +90,25 @@ def train(
     The first snapshot comes before the first step; the last has a status other than "running", the checkpoint and
     the result. `resume` goes on from a checkpoint of the same spec with as many or fewer epochs, and ends with the
     weights that training in one go would have given. `should_stop` is asked before every step.
-    Raises ValueError when the data or the checkpoint belong to another spec.
+    Raises ValueError when the data or the checkpoint belong to another spec, CheckpointError when its tensors do not
+    fit, SpecError for a device that is not here.
     """
     if data.name != spec.dataset:
         raise ValueError(f"the data are {data.name!r}, the spec asks for {spec.dataset!r}")
     if resume is not None and resume.spec.with_epochs(spec.epochs) != spec:
         raise ValueError("the checkpoint belongs to a run with other settings than the epochs")
+    if resume is not None and resume.step > spec.total_steps:
+        raise ValueError(f"the checkpoint is at step {resume.step}, beyond the {spec.total_steps} of these epochs")
     torch.set_flush_denormal(True)  # Adam's moments of dead weights go denormal: without this, 20-40 % slower
-    device = torch.device(device) if device is not None else default_device()
-    vae = VAE(spec).to(device)
+    place = pick_device(device)
+    vae = VAE(spec).to(place)
     optimiser = torch.optim.Adam(vae.parameters(), lr=spec.learning_rate, fused=True)
-    generator = Generator(device).manual_seed(spec.seed)
-    window = Window(torch.zeros(2, dtype=torch.float64, device=_float64_device(device)))
+    generator = stream(spec.seed, "noise", place)
+    window = Window(torch.zeros(2, dtype=torch.float64, device=_float64_device(place)))
     state = State(vae, optimiser, generator, window)
     if resume is not None:
         state.restore(resume)
-    yield from _Loop(spec, Feed(spec, data, device), state).run(should_stop)
+    yield from _Loop(spec, Feed(spec, data, place), state).run(should_stop)
 
 
 class Feed:
@@ -115,17 +121,15 @@ class Feed:
         self.train_part = torch.from_numpy(train_part).to(device)
         self.held_out_part = torch.from_numpy(held_out_part).to(device)
 
-    def epoch(self, epoch: int, skip: int, generator: Generator) -> Iterator[Tensor]:
-        """The batches of one pass in an order that only seed and epoch decide, less the first `skip`."""
-        order = torch.randperm(
-            len(self.train_part), generator=Generator().manual_seed(self.spec.seed * 100_003 + epoch)
-        )
+    def epoch(self, epoch: int, skip: int) -> Iterator[Tensor]:
+        """Indices of the batches of one pass, in an order that only seed and epoch decide, less the first `skip`."""
+        order = torch.randperm(len(self.train_part), generator=stream(self.spec.seed, f"order {epoch}"))
         for rows in order.to(self.device).split(self.spec.batch_size)[skip:]:
-            yield self.pixels(self.train_part[rows], generator)
+            yield self.train_part[rows]
 
     def part(self, indices: Tensor) -> Iterator[Tensor]:
         """All of these images in batches of a thousand, binarised alike every time."""
-        generator = Generator(self.device).manual_seed(self.spec.seed + 1)
+        generator = stream(self.spec.seed, "held-out pixels", self.device)
         for some in indices.split(LIVE_IMAGES):
             yield self.pixels(some, generator)
 
@@ -143,37 +147,39 @@ class _Loop:
         self.spec, self.feed, self.state = spec, feed, state
         self.curve: list[CurvePoint] = []
         self.good = state.capture()  # the last state known to be finite
-        self.started, self.first_step = time.perf_counter() - state.seconds, state.step
-        self.stepping = 0.0  # seconds spent on steps alone in this go
+        self.started = time.perf_counter() - state.seconds
+        self.images, self.stepping = 0, 0.0  # trained on in this go, and the seconds that the steps alone took
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[Snapshot]:
         spec, state = self.spec, self.state
         stride = snapshot_stride(spec)
         curve_stride = max(1, stride // 8)
-        yield self.snapshot()
+        seen = self.look()
+        if seen is None:
+            raise CheckpointError("The saved weights give no finite loss; train this run again.")
+        yield self.snapshot(seen)
         while state.step < spec.total_steps:
             epoch, skip = divmod(state.step, spec.steps_per_epoch)
-            for x in self.feed.epoch(epoch, skip, state.generator):
+            for rows in self.feed.epoch(epoch, skip):
                 if should_stop():
                     yield self.last_snapshot("stopped", f"Stopped at step {state.step:,} of {spec.total_steps:,}.")
                     return
-                began = time.perf_counter()
-                self.step(x)
-                self.stepping += time.perf_counter() - began
+                self.step(rows)
                 if state.step % curve_stride == 0 and not self.close_window():
                     yield self.diverged()
                     return
                 if state.step % stride == 0 and state.step < spec.total_steps:
-                    snapshot = self.snapshot()
-                    if not math.isfinite(snapshot.held_out.means.elbo):
+                    seen = self.look()
+                    if seen is None:
                         yield self.diverged()
                         return
                     self.good = state.capture()
-                    yield snapshot
+                    yield self.snapshot(seen)
         yield self.last_snapshot("done", "")
 
-    def step(self, x: Tensor) -> None:
-        state = self.state
+    def step(self, rows: Tensor) -> None:
+        state, began = self.state, time.perf_counter()
+        x = self.feed.pixels(rows, state.generator)  # (batch, n_pixels)
         terms = elbo_terms(state.vae, x, self.spec.mc_samples, state.generator)
         reconstruction, kl = terms.reconstruction.mean(), terms.kl.sum(-1).mean()  # means over images, here alone
         loss = self.spec.beta * kl - reconstruction
@@ -184,6 +190,8 @@ class _Loop:
             state.window.sums += torch.stack([reconstruction, kl]).to(state.window.sums)
         state.window.steps += 1
         state.step += 1
+        self.images += len(rows)
+        self.stepping += time.perf_counter() - began
 
     def close_window(self) -> bool:
         """Add a curve point; False when it is not finite."""
@@ -196,36 +204,40 @@ class _Loop:
         return True
 
     def evaluate(self, indices: Tensor) -> Evaluation:
-        generator = Generator(self.feed.device).manual_seed(self.spec.seed + 2)  # the same draws at every snapshot
+        generator = stream(self.spec.seed, "evaluation", self.feed.device)  # the same draws at every snapshot
         return evaluate(self.state.vae, self.feed.part(indices), generator)
 
-    def snapshot(self) -> Snapshot:
-        state, held_out = self.state, self.feed.held_out_part[:LIVE_IMAGES]
+    def look(self) -> Evaluation | None:
+        """The held-out terms on up to LIVE_IMAGES images; None when the weights no longer give numbers."""
+        seen = self.evaluate(self.feed.held_out_part[:LIVE_IMAGES])
+        return seen if math.isfinite(seen.means.elbo) else None
+
+    def snapshot(self, seen: Evaluation) -> Snapshot:
+        state, n_train = self.state, len(self.feed.train_part)
         state.seconds = time.perf_counter() - self.started
         epoch, batches = divmod(state.step, self.spec.steps_per_epoch)
-        n_train = len(self.feed.train_part)
         curve, self.curve = self.curve, []
         return Snapshot(
             step=state.step,
             total_steps=self.spec.total_steps,
             images_seen=epoch * n_train + min(n_train, batches * self.spec.batch_size),
             seconds=state.seconds,
-            held_out=self.evaluate(held_out),
-            pictures=take_pictures(state.vae, next(self.feed.part(held_out))),
+            held_out=seen,
+            pictures=take_pictures(state.vae, next(self.feed.part(self.feed.held_out_part[:LIVE_IMAGES]))),
             curve=curve,
         )
 
     def last_snapshot(self, status: Status, message: str) -> Snapshot:
-        snapshot = self.snapshot()
-        if status != "diverged" and not math.isfinite(snapshot.held_out.means.elbo):
+        seen = self.look()
+        if seen is None:
             return self.diverged()
+        snapshot = self.snapshot(seen)
         held_out = self.evaluate(self.feed.held_out_part)
-        images = (self.state.step - self.first_step) * min(self.spec.batch_size, len(self.feed.train_part))
         result = Result(
             train=self.evaluate(self.feed.train_part).means,
             held_out=held_out.means,
             active_latents=held_out.active_latents,
-            images_per_second=images / self.stepping if self.stepping else 0.0,
+            images_per_second=self.images / self.stepping if self.stepping else 0.0,
         )
         return replace(snapshot, status=status, message=message, checkpoint=self.state.capture(), result=result)
 
@@ -233,6 +245,7 @@ class _Loop:
         """Go back to the last finite weights and end there, saying why."""
         failed_at = self.state.step
         self.state.restore(self.good)
+        self.curve = [point for point in self.curve if point.step <= self.good.step]
         return self.last_snapshot(
             "diverged",
             f"The loss stopped being a number at step {failed_at:,}. The weights of step {self.good.step:,} are kept. "

@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -40,6 +41,8 @@ class Engine:
         self._client: Any = None
         self._child: subprocess.Popen[str] | None = None
         self._futures: dict[str, Any] = {}  # run id -> Dask future
+        self._slots: dict[str, int] = {}  # worker address -> how many runs it takes at once
+        self._placed: dict[str, str] = {}  # run id -> worker address
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -63,10 +66,8 @@ class Engine:
             run = self.store.run(spec.id)
             if run is not None and (run.active or run.status in ("done", "diverged")):
                 return run  # the same spec would only give the same again
-            prefix = self.store.prefix(spec)
             run = self.store.queue(spec)
-            if self._client is not None:
-                self._launch(run, prefix)
+            self._pump()
             return run
 
     def stop(self, run_id: str) -> None:
@@ -76,8 +77,7 @@ class Engine:
             if run is None or not run.active:
                 return
             if run.status == "queued":
-                future = self._futures.pop(run_id, None)
-                if future is not None:
+                if (future := self._futures.pop(run_id, None)) is not None:
                     future.cancel()
                 self.store.finish(run_id, "stopped", "Taken out of the queue.")
             client = self._client
@@ -105,7 +105,7 @@ class Engine:
                 self._closing.wait(RETRY_SECONDS)
                 continue
             while self._connected() and not self._closing.wait(0.3):
-                pass
+                self._inbox.put(self._pump)
             self._disconnect()
 
     def _why_unreachable(self, error: Exception) -> str:
@@ -130,9 +130,6 @@ class Engine:
         with self._lock:
             self._client = client
             self._problems.pop("scheduler", None)
-            # Whatever was under way when this app, or the cluster, last ended starts again by itself.
-            for run in self.store.unfinished():
-                self._launch(run, self.store.prefix(run.spec))
 
     def _start_child(self) -> tuple[str, Any]:
         from distributed.security import Security
@@ -156,9 +153,11 @@ class Engine:
         if self._child is not None and self._child.poll() is not None:
             return False
         try:
-            self.workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
         except (OSError, RuntimeError, TimeoutError):
             return False
+        self._slots = {address: facts["nthreads"] for address, facts in workers.items()}
+        self.workers = len(workers)
         self.workers_expected = max(self.workers, self.workers_expected)
         self.state = "ready" if self.workers else "starting"
         return self._client.status == "running"
@@ -167,6 +166,7 @@ class Engine:
         with self._lock:
             client, self._client = self._client, None
             self._futures.clear()
+            self._slots = {}
         self.state, self.workers = "starting", 0
         client.close(timeout=2)
         if self._child is not None:
@@ -177,10 +177,26 @@ class Engine:
 
     # Runs ----------------------------------------------------------------------------------------------------
 
-    def _launch(self, run: Run, prefix: Run | None) -> None:
-        assert self._client is not None
-        checkpoint = self.store.weights_path(prefix.id).read_bytes() if prefix is not None else None
-        source = prefix.id if prefix is not None else None
+    def _pump(self) -> None:
+        """Give waiting runs, oldest first, to workers with nothing to do.
+
+        Dask by itself would hand every run to the first worker that is warm, where they wait for each other. A run
+        that was under way when the app or the cluster last ended is waiting too, and so starts again.
+        """
+        with self._lock:
+            if self._client is None:
+                return
+            waiting = [run for run in self.store.unfinished() if run.id not in self._futures]
+            for run in waiting:
+                busy = Counter(self._placed[run_id] for run_id in self._futures)
+                idle = next((address for address, slots in self._slots.items() if busy[address] < slots), None)
+                if idle is None:
+                    return
+                self._launch(run, idle)
+
+    def _launch(self, run: Run, address: str) -> None:
+        weights = self.store.weights_path(run.resume_from) if run.resume_from else None
+        checkpoint = weights.read_bytes() if weights is not None and weights.exists() else None
         future = self._client.submit(
             worker.train_run,
             run.spec.to_dict(),
@@ -188,9 +204,11 @@ class Engine:
             _token(run),
             key=_token(run),
             pure=False,
+            workers=[address],
+            allow_other_workers=True,  # should this one die
         )
-        self._futures[run.id] = future
-        future.add_done_callback(lambda done: self._on_end(run, source, done))
+        self._futures[run.id], self._placed[run.id] = future, address
+        future.add_done_callback(lambda done: self._on_end(run, done))
 
     def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]
@@ -207,18 +225,17 @@ class Engine:
         else:
             self.store.add_snapshot(run.id, message)
 
-    def _on_end(self, run: Run, source: str | None, future: Any) -> None:
+    def _on_end(self, run: Run, future: Any) -> None:
         """In a thread of Dask's, once the task has ended in whatever way."""
-        with self._lock:
-            if future is not self._futures.get(run.id):
-                return  # taken out of the queue, or the connection was lost and it is launched again
+        if future not in list(self._futures.values()):
+            return  # taken out of the queue, or the connection was lost and it is launched again
         try:
             if future.status == "finished":
                 last = future.result()
                 self._inbox.put(lambda: self._keep(run, last))
             elif future.status == "error":
                 error = future.exception()
-                self._inbox.put(lambda: self._on_error(run, source, error))
+                self._inbox.put(lambda: self._on_error(run, error))
         except (OSError, RuntimeError) as error:  # the connection went in this moment: launched again when it is back
             log.warning("the end of run %s was not heard: %s", run.id, error)
 
@@ -227,14 +244,14 @@ class Engine:
         self.store.add_snapshot(run.id, last)
         self.store.finish(run.id, last["status"], last["message"], last["result"])
         self._futures.pop(run.id, None)
+        self._pump()
 
-    def _on_error(self, run: Run, source: str | None, error: BaseException) -> None:
+    def _on_error(self, run: Run, error: BaseException) -> None:
         self._futures.pop(run.id, None)
-        if isinstance(error, CheckpointError) and source is not None:
-            self.store.set_weights_aside(source)
-            with self._lock:
-                self._launch(self.store.queue(run.spec), None)
-            self.store.say(run.id, "The saved weights were damaged and set aside; training again from the start.")
+        if isinstance(error, CheckpointError) and run.resume_from is not None:
+            self.store.set_weights_aside(run.resume_from)
+            self.store.queue(run.spec)
+            self.store.say(run.id, "The saved weights were damaged and set aside; training again without them.")
         elif isinstance(error, DataError):
             self.store.finish(run.id, "failed", str(error))
         elif type(error).__name__ == "KilledWorker":
@@ -248,8 +265,9 @@ class Engine:
             self.store.finish(
                 run.id,
                 "failed",
-                f"Training failed ({type(error).__name__}: {error}). The server's log has the details.",
+                f"Training failed ({type(error).__name__}). The server's log has the details.",
             )
+        self._pump()
 
     # The one thread that writes what workers send --------------------------------------------------------------
 

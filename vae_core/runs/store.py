@@ -27,7 +27,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, family TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
     created REAL NOT NULL, attempt INTEGER NOT NULL, step INTEGER NOT NULL, total_steps INTEGER NOT NULL,
-    images_seen INTEGER NOT NULL, seconds REAL NOT NULL, images_per_second REAL NOT NULL, result TEXT);
+    images_seen INTEGER NOT NULL, seconds REAL NOT NULL, images_per_second REAL NOT NULL, result TEXT,
+    resume_from TEXT);
 CREATE INDEX IF NOT EXISTS runs_family ON runs (family);
 CREATE TABLE IF NOT EXISTS snapshots (
     run TEXT NOT NULL, step INTEGER NOT NULL, numbers TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID;
@@ -56,6 +57,7 @@ class Run:
     seconds: float
     images_per_second: float
     result: dict[str, Any] | None
+    resume_from: str | None  # the run whose weights this one goes on from
 
     @property
     def active(self) -> bool:
@@ -182,13 +184,14 @@ class Store:
         """Put the run in line, with the history and step of the prefix it will go on from."""
         prefix = self.prefix(spec)
         step, images_seen, seconds = (prefix.step, prefix.images_seen, prefix.seconds) if prefix else (0, 0, 0.0)
-        began = (step, spec.total_steps, images_seen, seconds)
+        began = (step, spec.total_steps, images_seen, seconds, prefix.id if prefix else None)
         with self._connect() as db:
             if prefix is not None and prefix.id != spec.id:
                 self._copy_history(db, prefix.id, spec.id)
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, 'queued', '', ?, 1, ?, ?, ?, ?, 0, NULL) ON CONFLICT (id) DO UPDATE "
-                "SET status = 'queued', message = '', created = excluded.created, attempt = attempt + 1",
+                "INSERT INTO runs VALUES (?, ?, ?, 'queued', '', ?, 1, ?, ?, ?, ?, 0, NULL, ?) "
+                "ON CONFLICT (id) DO UPDATE SET status = 'queued', message = '', attempt = attempt + 1, "
+                "created = excluded.created, resume_from = excluded.resume_from",
                 (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
             )
         run = self.run(spec.id)

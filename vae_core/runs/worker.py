@@ -57,8 +57,8 @@ def run_spec(
     """`train_run` without Dask. Raises DataError and CheckpointError, whose sentences reach the page."""
     from vae_core.checkpoint import Checkpoint
     from vae_core.data import load_dataset
-    from vae_core.pictures import png
     from vae_core.spec import RunSpec
+    from vae_core.tiles import png
     from vae_core.training import Snapshot, numbers, snapshot_stride, train
 
     spec = RunSpec.from_dict(canonical)

@@ -1,0 +1,88 @@
+"""Runs that ship with the app: trained by `make_shipped`, read by the start page without torch.
+
+`python -m vae_core ship` makes them again; a test recomputes the examples from the weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vae_core.data import ASSETS, load_dataset, split
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.spec import RunSpec
+
+FOLDER = ASSETS / "runs"
+N_DRAWS = 4
+# Black-and-white pixels, so that the Bernoulli's number is the log of a true probability.
+SPECS = {key: RunSpec(likelihood=key, binarize="threshold", epochs=40, seed=1) for key in LIKELIHOODS}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One held-out digit under one decoder, at z = m, the mean of q(z|x). Images are (28, 28) uint8."""
+
+    mean: np.ndarray
+    samples: np.ndarray  # (N_DRAWS, 28, 28), clipped to [0,1] for display
+    log_prob: float  # ln p(x|z,w), nats, all constants included
+
+
+def load_examples() -> tuple[np.ndarray, dict[str, list[Example]]]:
+    """The inputs (10, 28, 28), digits 0 to 9, and under each decoder an example for each."""
+    with np.load(FOLDER / "examples.npz", allow_pickle=False) as arrays:
+        examples = {
+            key: [
+                Example(mean, samples, float(log_prob))
+                for mean, samples, log_prob in zip(
+                    *(arrays[f"{key}.{part}"] for part in ("mean", "samples", "log_prob"))
+                )
+            ]
+            for key in SPECS
+        }
+        return arrays["input"], examples
+
+
+def make_shipped() -> None:
+    """Train the shipped runs and write their weights and examples to assets/runs. Takes a minute."""
+    import torch
+
+    from vae_core.training import train
+
+    torch.set_num_threads(1)
+    FOLDER.mkdir(exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    for key, spec in SPECS.items():
+        *_, last = train(spec, load_dataset(spec.dataset), device="cpu")
+        assert last.checkpoint is not None
+        weights_only = {name: value for name, value in last.checkpoint.tensors.items() if name.startswith("model.")}
+        data = replace(last.checkpoint, tensors=weights_only).to_bytes()
+        (FOLDER / f"{key}.safetensors").write_bytes(data)
+        arrays |= make_examples(key, data)
+    np.savez_compressed(FOLDER / "examples.npz", **arrays)  # type: ignore[arg-type]
+
+
+def make_examples(key: str, weights: bytes) -> dict[str, np.ndarray]:
+    """What examples.npz holds of one decoder, from its weights."""
+    import torch
+
+    from vae_core.checkpoint import load_vae
+    from vae_core.pictures import grey
+
+    spec = SPECS[key]
+    data = load_dataset(spec.dataset)
+    held_out = split(spec)[1]
+    first = [held_out[data.labels[held_out] == digit][0] for digit in range(10)]
+    vae = load_vae(weights)
+    x = (torch.from_numpy(data.scaled(np.array(first))) > 0.5).float()  # (10, 784), as the spec's threshold does
+    with torch.inference_mode():
+        outputs = vae.decode(vae.encode(x)[0])  # (10, n_outputs)
+        generator = torch.Generator().manual_seed(spec.seed)
+        draws = [grey(vae.likelihood.sample(outputs, generator)) for _ in range(N_DRAWS)]
+        log_prob = vae.likelihood.log_prob(outputs, x).double().numpy()
+    return {
+        "input": grey(x),
+        f"{key}.mean": grey(vae.likelihood.mean(outputs)),
+        f"{key}.samples": np.stack(draws, axis=1),
+        f"{key}.log_prob": log_prob,
+    }
