@@ -1,0 +1,116 @@
+"""How curves and small images are drawn: one colour a decoder, sharp pixels, one scale for sigma."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import lru_cache
+from typing import Any
+
+from PIL import Image
+
+from vae_core.likelihoods import LIKELIHOODS
+
+# Okabe-Ito, in the order of LIKELIHOODS; a dash goes with each, so that colour never stands alone.
+COLOURS = dict(zip(LIKELIHOODS, ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"]))
+DASHES = dict(zip(LIKELIHOODS, [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4]]))
+ZOOM = 3
+
+
+def nats(value: float) -> str:
+    """A number of nats as text, with a true minus sign."""
+    return f"{value:,.1f}".replace("-", "−")
+
+
+def lane_chart(key: str, title: str, total_steps: int) -> dict[str, Any]:
+    """Training (thin) and held out (thick, dashed) over steps; data columns: step, part, value."""
+    return _chart(
+        title,
+        total_steps,
+        {
+            "color": {"value": COLOURS[key]},
+            "strokeDash": {
+                "field": "part",
+                "type": "nominal",
+                "scale": {"domain": ["training", "held out"], "range": [[1, 0], [5, 3]]},
+                "legend": {"title": None, "orient": "top", "offset": 2},
+            },
+            "opacity": {
+                "field": "part",
+                "type": "nominal",
+                "scale": {"domain": ["training", "held out"], "range": [0.55, 1]},
+                "legend": None,
+            },
+        },
+    )
+
+
+def shared_chart(keys: list[str], title: str, total_steps: int) -> dict[str, Any]:
+    """One held-out quantity of several decoders on one axis; data columns: step, decoder, value."""
+    decoders = [LIKELIHOODS[key].name for key in keys]
+    scale = lambda values: {"domain": decoders, "range": [values[key] for key in keys]}
+    legend = {"title": None, "orient": "top", "offset": 2, "labelLimit": 300, "symbolSize": 300}
+    return _chart(
+        title,
+        total_steps,
+        {
+            "color": {"field": "decoder", "type": "nominal", "scale": scale(COLOURS), "legend": legend},
+            "strokeDash": {"field": "decoder", "type": "nominal", "scale": scale(DASHES), "legend": legend},
+        },
+    )
+
+
+def _chart(title: str, total_steps: int, encoding: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": {"text": title, "fontSize": 13, "anchor": "start", "offset": 4},
+        "mark": {"type": "line", "clip": True, "strokeWidth": 2},
+        "encoding": {
+            "x": {
+                "field": "step",
+                "type": "quantitative",
+                "title": "step",
+                "scale": {"domain": [0, total_steps], "nice": False},  # fixed, so that a run grows into its frame
+                "axis": {"tickCount": 4},
+            },
+            "y": {
+                "field": "value",
+                "type": "quantitative",
+                "title": None,
+                "scale": {"zero": False},
+                "axis": {"tickCount": 4},
+            },
+            **encoding,
+        },
+    }
+
+
+@lru_cache(maxsize=256)
+def enlarged(png: bytes) -> str:
+    """A grey PNG at ZOOM times its size with hard pixel edges (the browser would blur them), as a data URL.
+
+    A data URL because a live picture that must be fetched is blank until it has come.
+    """
+    return _zoom(Image.open(io.BytesIO(png)))
+
+
+@lru_cache(maxsize=64)
+def coloured(png: bytes) -> str:
+    """The same with grey levels in viridis, dark to light."""
+    image = Image.open(io.BytesIO(png)).convert("L")
+    image.putpalette(_viridis())
+    return _zoom(image)
+
+
+def _zoom(image: Image.Image) -> str:
+    file = io.BytesIO()
+    large = image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)
+    large.save(file, "PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+@lru_cache(maxsize=1)
+def _viridis() -> list[int]:
+    from plotly.colors import sample_colorscale  # not at the top: the first page waits for no plotting library
+
+    colours = sample_colorscale("Viridis", [level / 255 for level in range(256)], colortype="tuple")
+    return [round(255 * channel) for colour in colours for channel in colour]

@@ -1,0 +1,160 @@
+"""The live view: a lane per decoder, then what may be compared on one axis. Reads the store; trains nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.shared.explain import explanation
+from pages.shared.figures import coloured, enlarged, lane_chart, nats, shared_chart
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.runs.store import Run, Store
+from vae_core.spec import RunSpec
+
+KIND = {
+    "mass": ":blue-badge[probability mass, nats]",
+    "density": ":violet-badge[probability density, nats]",
+}
+
+
+def show_lanes(store: Store, specs: dict[str, RunSpec], share: int, prior: str) -> None:
+    """Every lane as it stood after `share` per cent of its run; 100 is the newest. `prior` is mean or sample."""
+    runs = {key: store.run(spec.id) for key, spec in specs.items()}
+    histories = {key: store.history(spec.id) if runs[key] else [] for key, spec in specs.items()}
+    for (key, spec), column in zip(specs.items(), st.columns(len(specs))):
+        with column, st.container(border=True, key=f"lane_{key}"):
+            _show_lane(store, key, spec, runs[key], histories[key], share, prior)
+    if any(histories.values()):
+        _compare(specs, histories)
+
+
+def _show_lane(
+    store: Store, key: str, spec: RunSpec, run: Run | None, history: list[dict[str, Any]], share: int, prior: str
+) -> None:
+    heading(key, grey=spec.binarize == "none")
+    _progress(store, run, spec)
+    if history:
+        assert run is not None
+        _pictures(store, key, run, at_share(history, share, run.total_steps), prior)
+        _curves(store, key, run, history)
+    plain, rest = explanation(key)
+    st.markdown(plain)
+    with st.expander("Symbol, code and what to watch"):
+        st.markdown(rest)
+
+
+def heading(key: str, grey: bool = False) -> None:
+    """The distribution by name and formula, and what its log is the log of."""
+    likelihood = LIKELIHOODS[key]
+    loss_only = likelihood.kind == "mass" and grey
+    badge = ":orange-badge[a loss here, not ln p: grey pixels]" if loss_only else KIND[likelihood.kind]
+    st.markdown(f"#### {likelihood.name}\n{badge}")
+    st.latex(rf"\begin{{gathered}}{likelihood.symbol}\\ {likelihood.link}\end{{gathered}}")
+
+
+def at_share(history: list[dict[str, Any]], share: int, total_steps: int) -> dict[str, Any]:
+    """The newest snapshot no later than `share` per cent of the run; the first where there is none so early."""
+    if share >= 100:
+        return history[-1]
+    return next((seen for seen in reversed(history) if seen["step"] <= total_steps * share / 100), history[0])
+
+
+def _progress(store: Store, run: Run | None, spec: RunSpec) -> None:
+    if run is None:
+        st.progress(0.0, text=f"Not trained yet: {spec.total_steps:,} steps")
+        return
+    pace = f" · {run.images_per_second:,.0f} images/s" if run.images_per_second else ""
+    text = f"Step {run.step:,} of {run.total_steps:,}{pace}"
+    if run.status == "queued":
+        before = sum(other.created < run.created for other in store.unfinished() if other.status == "queued")
+        text = f"In line, {before} before it" if before else "Starting"
+    elif run.status == "running" and run.seconds_left is not None:
+        text += f" · {max(1, round(run.seconds_left))} s left"
+    elif run.status == "done":
+        text = f"Done: {run.total_steps:,} steps in {run.seconds:.1f} s{pace}"
+    st.progress(min(1.0, run.step / run.total_steps), text=text)
+    if run.status in ("diverged", "failed"):
+        st.error(run.message, icon=":material/error:")
+    elif run.message:
+        st.caption(run.message)
+
+
+def _pictures(store: Store, key: str, run: Run, seen: dict[str, Any], prior: str) -> None:
+    name = LIKELIHOODS[key].name
+    pictures = store.pictures(run.id, seen["step"])
+    st.markdown(
+        f"After step {seen['step']:,}, held out: reconstruction **{nats(seen['reconstruction'])}**, "
+        f"KL **{nats(seen['kl'])}**, ELBO **{nats(seen['elbo'])}** nats per image; MSE **{seen['mse']:.4f}** per pixel."
+    )
+    if not pictures:
+        return  # thinned away between two readings of the store
+    st.caption("Held-out **input** x")
+    st.image(enlarged(pictures["input"]), width="stretch", alt="Six held-out images, the input")
+    st.caption("**Mean** of p(x|z,w)")
+    st.image(enlarged(pictures["mean"]), width="stretch", alt=f"The mean of p(x|z,w) for each input under {name}")
+    st.caption("One **sample** from p(x|z,w), clipped to [0,1] for display")
+    st.image(enlarged(pictures["sample"]), width="stretch", alt=f"A draw from p(x|z,w) for each input under {name}")
+    what = {"mean": "means of p(x|z,w)", "sample": "samples from p(x|z,w), clipped for display"}[prior]
+    st.caption(f"**New images**: z from the prior, {what}")
+    st.image(enlarged(pictures[f"prior_{prior}"]), width="stretch", alt=f"36 new images under {name}: {what}")
+    if "sigma" in pictures:
+        sigma = seen["sigma"]
+        st.caption(f"**σ** of each pixel: dark is the floor, {sigma['floor']:.3g}; light is 1 or more")
+        st.image(coloured(pictures["sigma"]), width="stretch", alt="How unsure the decoder is of each pixel")
+        st.caption(
+            f"Median σ {sigma['median']:.3g}, largest {sigma['largest']:.3g}. At the floor: "
+            f"{sigma['pixels_on_floor']:.0f} of {run.spec.n_pixels} pixels of an image, on average."
+        )
+    collapsed = run.spec.latent_dim - seen["active_latents"]
+    if collapsed and seen["step"]:
+        st.caption(
+            f":material/info: {collapsed} of {run.spec.latent_dim} latents carry less than 0.01 nats: collapsed onto "
+            "the prior, the decoder learns nothing from them."
+        )
+
+
+def _curves(store: Store, key: str, run: Run, history: list[dict[str, Any]]) -> None:
+    training = store.curve(run.id)
+    titles = {"reconstruction": "Reconstruction, E[ln p(x|z,w)], nats per image", "kl": "KL, nats per image"}
+    for column, (part, title) in enumerate(titles.items(), start=1):
+        rows = [(point[0], "training", point[column]) for point in training]
+        rows += [(seen["step"], "held out", seen[part]) for seen in history]
+        st.vega_lite_chart(
+            pd.DataFrame(rows, columns=["step", "part", "value"]),
+            lane_chart(key, title, run.total_steps),
+            height=240,
+            key=f"{part}_{key}",
+            alt=f"{title} under {LIKELIHOODS[key].name}, over training steps",  # a new alt would draw the chart anew
+        )
+
+
+def _compare(specs: dict[str, RunSpec], histories: dict[str, list[dict[str, Any]]]) -> None:
+    st.subheader("What may be compared")
+    keys = [key for key in specs if histories[key]]
+    total_steps = max(spec.total_steps for spec in specs.values())
+    for column, part, title in zip(
+        st.columns(2),
+        ("kl", "mse"),
+        ("KL to the prior, nats per image, held out", "Mean squared error per pixel, held out"),
+    ):
+        rows = [(seen["step"], LIKELIHOODS[key].name, seen[part]) for key in keys for seen in histories[key]]
+        column.vega_lite_chart(
+            pd.DataFrame(rows, columns=["step", "decoder", "value"]),
+            shared_chart(keys, title, total_steps),
+            height=300,
+            key=f"shared_{part}",
+            alt=f"{title}, of all decoders over training steps",
+        )
+    kinds = {LIKELIHOODS[key].kind for key in keys}
+    apart = "Reconstruction terms stay in their own lanes: " + (
+        "a **mass** (of 0s and 1s) and a **density** (of grey levels) are logs of different things, and a difference "
+        "between them means nothing."
+        if len(kinds) > 1
+        else "a fixed σ and a learned one score the same pixels with different rulers; see each lane's own words."
+    )
+    st.markdown(
+        f":orange-badge[not on one axis] {apart} The KL compares q(z|x) with the same prior, and the MSE the "
+        "same pixels, under every decoder."
+    )

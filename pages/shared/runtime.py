@@ -1,0 +1,62 @@
+"""The one engine and store of this app process, started while the first reader reads."""
+
+from __future__ import annotations
+
+import gc
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from vae_core.errors import StoreError
+from vae_core.runs.engine import Engine
+from vae_core.runs.store import Store
+
+
+@st.cache_resource(show_spinner=False)
+def _engine() -> Engine:
+    return Engine(Store())
+
+
+def get_engine() -> Engine:
+    """The engine; where runs cannot be kept at all, the page ends here with a sentence saying why."""
+    _leave_legacy_pages()
+    try:
+        engine = _engine()
+    except StoreError as error:
+        st.error(str(error), title="There is nowhere to keep runs", icon=":material/hard_drive:")
+        st.stop()
+    return engine
+
+
+def _leave_legacy_pages() -> None:
+    """A server whose very first visitor follows a link to a page runs that page alone, as Streamlit did before
+    st.navigation, because the folder is called pages/. Run it again through app.py."""
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+@st.cache_resource(show_spinner=False)
+def settle_memory() -> None:
+    """Once, after the imports: what they made lives for good, so the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def show_engine_state(engine: Engine) -> None:
+    """A line while the workers warm up, a sentence while something is wrong, nothing when all is well."""
+
+    @st.fragment(run_every=1.0 if engine.state != "ready" or engine.problem else None, key="engine_state")
+    def state() -> None:
+        if engine.problem:
+            st.warning(engine.problem, icon=":material/cloud_off:")
+        elif engine.state == "starting":
+            ready = f"{engine.workers} of {engine.workers_expected} ready" if engine.workers_expected else "starting"
+            st.caption(
+                f":material/hourglass_top: The training processes are warming up ({ready}). "
+                "The page works meanwhile, and a run you start begins as soon as one is warm."
+            )
+
+    state()
+    if engine.store.notice:
+        st.warning(engine.store.notice, icon=":material/healing:")

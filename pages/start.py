@@ -1,0 +1,59 @@
+"""The question, and the same digit under three answers: from runs that ship with the app, without training."""
+
+import streamlit as st
+
+from pages.shared.explain import explanation
+from pages.shared.figures import enlarged, nats
+from pages.shared.lanes import heading
+from pages.shared.runtime import get_engine, show_engine_state
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.shipped import N_DRAWS, load_examples
+from vae_core.tiles import png
+
+inputs, examples = load_examples()
+
+
+def draw_again() -> None:
+    st.session_state["draw"] = (st.session_state.get("draw", 0) + 1) % N_DRAWS
+
+
+st.title("What exactly is ln p(x|z,w)?")
+st.markdown(
+    "The decoder of a VAE does not draw an image. It computes the **parameters of a distribution over images**, and "
+    "ln p(x|z,w) is the log of that distribution at the image we have. Which distribution is your choice, and that "
+    "choice *is* the loss: the network is deterministic, the noise around its output is a modelling assumption."
+)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    digit = st.segmented_control(
+        "A held-out digit x", list(range(10)), default=3, required=True, key="digit", persist_state="session", wrap=True
+    )
+    st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
+    if st.button("Train them yourself", icon=":material/play_arrow:", type="primary"):
+        st.switch_page("pages/train.py")
+draw = st.session_state.get("draw", 0)
+for (key, under), column in zip(examples.items(), st.columns(len(examples))):
+    name, example = LIKELIHOODS[key].name, under[digit or 0]
+    with column, st.container(border=True):
+        heading(key)
+        st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
+        pictures = [
+            (inputs[digit or 0], "input x", f"The held-out digit {digit}"),
+            (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
+            (example.samples[draw], "one true sample", f"A draw from p(x|z,w) under {name}, clipped for display"),
+        ]
+        with st.container(horizontal=True, gap="small"):
+            for image, caption, alt in pictures:
+                st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
+        st.markdown(explanation(key)[0])
+st.markdown(
+    "The three numbers do not rank the decoders. The first is the log of a **probability** of this black-and-white "
+    "image, so it cannot exceed 0. The other two are logs of **densities**, which can: a density is probability per "
+    "unit of grey, once for each of the 784 pixels."
+)
+st.caption(
+    f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits; z is the mean of q(z|x)."
+    f" The sample is draw {draw + 1} of {N_DRAWS} made then, clipped to [0,1] for display. Remake all of it with "
+    "`python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
+    "Code: `log_prob` in `vae_core/likelihoods.py`."
+)
+show_engine_state(get_engine())
