@@ -7,7 +7,7 @@ from pages.shared.figures import enlarged, nats
 from pages.shared.lanes import heading
 from pages.shared.runtime import get_engine, show_engine_state
 from vae_core.likelihoods import LIKELIHOODS
-from vae_core.shipped import N_DRAWS, load_examples
+from vae_core.shipped import N_DRAWS, SPECS, load_examples
 from vae_core.tiles import png
 
 inputs, examples = load_examples()
@@ -19,9 +19,10 @@ def draw_again() -> None:
 
 st.title("What exactly is ln p(x|z,w)?")
 st.markdown(
-    "The decoder of a VAE does not draw an image. It computes the **parameters of a distribution over images**, and "
-    "ln p(x|z,w) is the log of that distribution at the image we have. Which distribution is your choice, and that "
-    "choice *is* the loss: the network is deterministic, the noise around its output is a modelling assumption."
+    "The decoder of a VAE does not draw an image. It computes the **parameters of a distribution over images**. x is "
+    "an image, z its code, w the decoder's weights, and ln p(x|z,w) is the log of the probability, or density, that "
+    "this distribution gives to x. Which distribution is your choice, and that choice *is* the loss: the network is "
+    "deterministic, the noise around its output is a modelling assumption."
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
     digit = st.segmented_control(
@@ -34,21 +35,22 @@ draw = st.session_state.get("draw", 0)
 for (key, under), column in zip(examples.items(), st.columns(len(examples))):
     name, example = LIKELIHOODS[key].name, under[digit or 0]
     with column, st.container(border=True):
-        heading(key)
+        heading(SPECS[key])
         st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
         pictures = [
             (inputs[digit or 0], "input x", f"The held-out digit {digit}"),
             (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
-            (example.samples[draw], "one true sample", f"A draw from p(x|z,w) under {name}, clipped for display"),
+            (example.samples[draw], "one sample, clipped", f"A draw from p(x|z,w) under {name}, clipped for display"),
         ]
         with st.container(horizontal=True, gap="small"):
             for image, caption, alt in pictures:
                 st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
         st.markdown(explanation(key)[0])
 st.markdown(
-    "The three numbers do not rank the decoders. The first is the log of a **probability** of this black-and-white "
-    "image, so it cannot exceed 0. The other two are logs of **densities**, which can: a density is probability per "
-    "unit of grey, once for each of the 784 pixels."
+    "The three numbers do not rank the decoders. The first is the log of the **probability** of this black-and-white "
+    "image, so it cannot exceed 0. The other two are logs of **densities**, probability per unit of grey multiplied "
+    "over 784 pixels, which have no common limit: with σ = 1 it is −720.4, with a learned σ only the floor on it sets"
+    " one. And each is ln p at a single z, without the KL that was paid for it."
 )
 st.caption(
     f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits; z is the mean of q(z|x)."

@@ -34,8 +34,9 @@ def train_longer(specs: list[RunSpec]) -> None:
 
 st.title("Train decoders side by side")
 st.markdown(
-    "Same data, same encoder, same seed, same z. Only **p(x|z,w)** differs, and with it the loss. Press **Train** and "
-    "watch the reconstruction term, the KL and the samples."
+    "Same data, same seed, same starting weights wherever shapes agree, same z for the new images. Only **p(x|z,w)** "
+    "differs, and with it the loss. Training maximises E[ln p(x|z,w)] − β·KL, the ELBO at β = 1: how well a decoded z "
+    "explains x, less how far the encoder's q(z|x) is from the prior N(0, I). Nats are the units of natural logs."
 )
 show_engine_state(engine)
 try:

@@ -66,6 +66,7 @@ def load_dataset(name: str, progress: Callable[[str, float], None] | None = None
     if name not in DATASETS:
         raise DataError(f"{name!r} is not a data set; allowed: {', '.join(DATASETS)}.")
     info = DATASETS[name]
+    cure = "put back the file that came with the app" if info.openml is None else "delete it and try again"
     if info.openml is None:
         path = ASSETS / "data" / info.file
     else:
@@ -76,9 +77,9 @@ def load_dataset(name: str, progress: Callable[[str, float], None] | None = None
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        raise DataError(f"The data file {path} cannot be read ({error}); delete it and try again.") from error
+        raise DataError(f"The data file {path} cannot be read ({error}); {cure}.") from error
     if images.shape != (info.n_images, info.side, info.side) or images.dtype != np.uint8:
-        raise DataError(f"The data file {path} does not hold {info.n_images} images; delete it and try again.")
+        raise DataError(f"The data file {path} does not hold {info.n_images} images; {cure}.")
     return Dataset(name, images.reshape(info.n_images, info.n_pixels), labels, info.levels)
 
 

@@ -122,7 +122,7 @@ class GaussianIdentity:
         return torch.distributions.Normal(outputs, self.sigma, validate_args=False)
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
-        squared_error = (x - outputs).square().sum(-1)  # (...,)
+        squared_error = (outputs - x).square().sum(-1)  # (...,)
         constant = self.n_pixels * (0.5 * LN_2PI + math.log(self.sigma))
         return -0.5 / self.sigma**2 * squared_error - constant
 
@@ -164,15 +164,15 @@ class GaussianLearned:
         return torch.distributions.Normal(self.mean(outputs), self.stddev(outputs), validate_args=False)
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
-        log_var = self._log_var(outputs)  # (..., n_pixels)
-        squared = (x - self.mean(outputs)).square()
+        mean, log_var = self._parameters(outputs)
+        squared = (mean - x).square()
         return -0.5 * (torch.addcmul(log_var, squared, torch.exp(-log_var)).sum(-1) + self.n_pixels * LN_2PI)
 
     def mean(self, outputs: Tensor) -> Tensor:
         return outputs[..., : self.n_pixels]
 
     def stddev(self, outputs: Tensor) -> Tensor:
-        return torch.exp(0.5 * self._log_var(outputs))
+        return torch.exp(0.5 * self._parameters(outputs)[1])
 
     def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor:
         mean = self.mean(outputs)
@@ -182,8 +182,10 @@ class GaussianLearned:
         """Where sigma^2 is the floor rather than what the network asked for. bool, (..., n_pixels)."""
         return outputs[..., self.n_pixels :] <= math.log(self.variance_floor)
 
-    def _log_var(self, outputs: Tensor) -> Tensor:
-        return outputs[..., self.n_pixels :].clamp(min=math.log(self.variance_floor))
+    def _parameters(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and ln sigma^2, (..., n_pixels) each, cut by one op: its gradient is one concatenation."""
+        mean, log_var = outputs.chunk(2, dim=-1)
+        return mean, log_var.clamp(min=math.log(self.variance_floor))
 
 
 def _noise_like(mean: Tensor, generator: Generator | None) -> Tensor:

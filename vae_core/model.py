@@ -44,7 +44,7 @@ def make_likelihood(spec: RunSpec) -> Likelihood:
 def mlp(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
-        layers += [nn.utils.skip_init(nn.Linear, a, b), nn.ReLU(inplace=True)]
+        layers += [nn.utils.skip_init(nn.Linear, a, b), nn.ReLU()]  # not in place: that costs copies in backward
     return nn.Sequential(*layers[:-1])  # no activation on the outputs: the likelihood gives them their meaning
 
 

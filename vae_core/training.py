@@ -22,6 +22,7 @@ from vae_core.pictures import Pictures, take_pictures
 from vae_core.spec import RunSpec, cost
 
 LIVE_IMAGES = 1000  # held-out images that each snapshot is evaluated on; the result is on all of them
+EVALUATION_BATCH = 250  # a thousand at once would hold 60 MB of temporaries a worker, and is slower
 Status = Literal["running", "done", "stopped", "diverged"]
 
 
@@ -128,13 +129,13 @@ class Feed:
             yield self.train_part[rows]
 
     def part(self, indices: Tensor) -> Iterator[Tensor]:
-        """All of these images in batches of a thousand, binarised alike every time."""
+        """All of these images in batches small enough for the cache, binarised alike every time."""
         generator = stream(self.spec.seed, "held-out pixels", self.device)
-        for some in indices.split(LIVE_IMAGES):
+        for some in indices.split(EVALUATION_BATCH):
             yield self.pixels(some, generator)
 
     def pixels(self, indices: Tensor, generator: Generator) -> Tensor:
-        x = self.images[indices].float() / self.levels  # (batch, n_pixels) in [0,1]
+        x = self.images.index_select(0, indices).float() / self.levels  # (batch, n_pixels) in [0,1]
         if self.spec.binarize == "threshold":
             return (x > 0.5).float()
         if self.spec.binarize == "stochastic":
@@ -183,9 +184,9 @@ class _Loop:
         terms = elbo_terms(state.vae, x, self.spec.mc_samples, state.generator)
         reconstruction, kl = terms.reconstruction.mean(), terms.kl.sum(-1).mean()  # means over images, here alone
         loss = self.spec.beta * kl - reconstruction
-        state.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         state.optimiser.step()
+        state.optimiser.zero_grad(set_to_none=True)  # here, so that the next forward reuses the memory
         with torch.no_grad():
             state.window.sums += torch.stack([reconstruction, kl]).to(state.window.sums)
         state.window.steps += 1
@@ -248,7 +249,7 @@ class _Loop:
         self.curve = [point for point in self.curve if point.step <= self.good.step]
         return self.last_snapshot(
             "diverged",
-            f"The loss stopped being a number at step {failed_at:,}. The weights of step {self.good.step:,} are kept. "
+            f"The loss was no number any more by step {failed_at:,}. The weights of step {self.good.step:,} are kept. "
             f"A smaller learning rate (it was {self.spec.learning_rate:g}) is the usual cure.",
         )
 

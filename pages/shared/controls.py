@@ -46,16 +46,29 @@ def controls(store: Store) -> dict[str, RunSpec]:
             list(PIXELS),
             format_func=PIXELS.__getitem__,
             width=190,
-            help="A Bernoulli is a probability of black-and-white pixels only. *Tossed like coins* draws each grey "
-            "pixel anew, black or white, every time it is seen.",
+            help="A Bernoulli is a probability of black-and-white pixels only. *Tossed like coins* makes a pixel white "
+            "with its grey level as probability: anew at each training step, once and for all when held out.",
             **_keep("binarize"),
         )
     with st.expander("Advanced", icon=":material/tune:"), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Layer sizes", width=150, help="Of the encoder; the decoder mirrors them.", **_keep("hidden"))
-        _number("learning_rate", "Learning rate", "Of Adam.", step=0.0005, format="%g")
+        st.text_input(
+            "Layer sizes",
+            width=150,
+            help="Of the encoder, commas between; the decoder mirrors them.",
+            **_keep("hidden"),
+        )
+        _number("learning_rate", "Learning rate", "Step size of the optimiser, Adam.", step=0.0005, format="%g")
         _number("batch_size", "Batch size", "Images a step.")
-        _number("sigma", "Fixed σ", "Of the Gaussian with identity covariance. 1 is what ½·SSE means.", format="%g")
-        _number("variance_floor", "Floor on σ²", "Of the learned-variance decoder.", step=0.001, format="%g")
+        _number(
+            "sigma", "Fixed σ", "Of the Gaussian N(μ, σ²I). 1 is identity covariance, what ½·SSE means.", format="%g"
+        )
+        _number(
+            "variance_floor",
+            "Floor on σ²",
+            "The least σ² the learned-variance decoder may use; without it its density has no upper bound.",
+            step=0.001,
+            format="%g",
+        )
         _number("held_out", "Held-out share", "Images kept away from training.", step=0.05)
     _write_address()
     return _specs()
@@ -96,7 +109,7 @@ def _specs() -> dict[str, RunSpec]:
         seconds = sum(need.seconds for need in needs)
         st.caption(
             f"About {max(need.parameters for need in needs) / 1e6:.2g} million weights and "
-            f"{max(need.memory_bytes for need in needs) / 1e6:.0f} MB a decoder, "
+            f"{max(need.memory_bytes for need in needs) / 1e6:.0f} MB for a VAE, "
             f"{_duration(seconds)} of one core for all {len(needs)}."
         )
     return specs
@@ -121,7 +134,7 @@ def _read_address(store: Store) -> None:
         state["refused"] = refused
     state["address"] = address
     for sentence in state["refused"]:
-        st.warning(f"From the link: {sentence} The usual settings are used instead.", icon=":material/link_off:")
+        st.warning(f"From the link: {sentence} What the link says there is left out.", icon=":material/link_off:")
 
 
 def _opened(address: dict[str, list[str]], store: Store) -> dict[str, list[str]]:

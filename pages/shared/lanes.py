@@ -14,8 +14,8 @@ from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
 
 KIND = {
-    "mass": ":blue-badge[probability mass, nats]",
-    "density": ":violet-badge[probability density, nats]",
+    "mass": ":blue-badge[ln of a probability mass, nats]",
+    "density": ":violet-badge[ln of a probability density, nats]",
 }
 
 
@@ -33,7 +33,7 @@ def show_lanes(store: Store, specs: dict[str, RunSpec], share: int, prior: str) 
 def _show_lane(
     store: Store, key: str, spec: RunSpec, run: Run | None, history: list[dict[str, Any]], share: int, prior: str
 ) -> None:
-    heading(key, grey=spec.binarize == "none")
+    heading(spec)
     _progress(store, run, spec)
     if history:
         assert run is not None
@@ -45,13 +45,25 @@ def _show_lane(
         st.markdown(rest)
 
 
-def heading(key: str, grey: bool = False) -> None:
+def heading(spec: RunSpec) -> None:
     """The distribution by name and formula, and what its log is the log of."""
-    likelihood = LIKELIHOODS[key]
-    loss_only = likelihood.kind == "mass" and grey
-    badge = ":orange-badge[a loss here, not ln p: grey pixels]" if loss_only else KIND[likelihood.kind]
-    st.markdown(f"#### {likelihood.name}\n{badge}")
+    likelihood = LIKELIHOODS[spec.likelihood]
+    badge = ":orange-badge[a loss here, not ln p: grey pixels]" if loss_only(spec) else KIND[likelihood.kind]
+    st.markdown(f"#### {title(spec)}\n{badge}")
     st.latex(rf"\begin{{gathered}}{likelihood.symbol}\\ {likelihood.link}\end{{gathered}}")
+
+
+def title(spec: RunSpec) -> str:
+    """The likelihood's name, with the values that are part of it where they are not the usual ones."""
+    likelihood = LIKELIHOODS[spec.likelihood]
+    if "sigma" in likelihood.settings and spec.sigma != 1:
+        return f"Gaussian, covariance σ²I, σ = {spec.sigma:g}"  # no identity covariance any more
+    return likelihood.name
+
+
+def loss_only(spec: RunSpec) -> bool:
+    """A mass of 0s and 1s at grey pixels is a usable loss, and the log of nothing."""
+    return LIKELIHOODS[spec.likelihood].kind == "mass" and spec.binarize == "none"
 
 
 def at_share(history: list[dict[str, Any]], share: int, total_steps: int) -> dict[str, Any]:
@@ -84,17 +96,19 @@ def _progress(store: Store, run: Run | None, spec: RunSpec) -> None:
 def _pictures(store: Store, key: str, run: Run, seen: dict[str, Any], prior: str) -> None:
     name = LIKELIHOODS[key].name
     pictures = store.pictures(run.id, seen["step"])
+    terms = ("−BCE", "−BCE − KL") if loss_only(run.spec) else ("reconstruction", "ELBO")
     st.markdown(
-        f"After step {seen['step']:,}, held out: reconstruction **{nats(seen['reconstruction'])}**, "
-        f"KL **{nats(seen['kl'])}**, ELBO **{nats(seen['elbo'])}** nats per image; MSE **{seen['mse']:.4f}** per pixel."
+        f"After step {seen['step']:,}, held out: {terms[0]} **{nats(seen['reconstruction'])}**, "
+        f"KL **{nats(seen['kl'])}**, {terms[1]} **{nats(seen['elbo'])}** nats per image; "
+        f"MSE **{seen['mse']:.4f}** per pixel."
     )
     if not pictures:
         return  # thinned away between two readings of the store
     st.caption("Held-out **input** x")
     st.image(enlarged(pictures["input"]), width="stretch", alt="Six held-out images, the input")
-    st.caption("**Mean** of p(x|z,w)")
+    st.caption("**Mean** of p(x|z,w) at z = m, the mean of q(z|x)")
     st.image(enlarged(pictures["mean"]), width="stretch", alt=f"The mean of p(x|z,w) for each input under {name}")
-    st.caption("One **sample** from p(x|z,w), clipped to [0,1] for display")
+    st.caption("One **sample** from that p(x|z,w), clipped to [0,1] for display")
     st.image(enlarged(pictures["sample"]), width="stretch", alt=f"A draw from p(x|z,w) for each input under {name}")
     what = {"mean": "means of p(x|z,w)", "sample": "samples from p(x|z,w), clipped for display"}[prior]
     st.caption(f"**New images**: z from the prior, {what}")
@@ -110,14 +124,15 @@ def _pictures(store: Store, key: str, run: Run, seen: dict[str, Any], prior: str
     collapsed = run.spec.latent_dim - seen["active_latents"]
     if collapsed and seen["step"]:
         st.caption(
-            f":material/info: {collapsed} of {run.spec.latent_dim} latents carry less than 0.01 nats: collapsed onto "
-            "the prior, the decoder learns nothing from them."
+            f":material/info: {collapsed} of {run.spec.latent_dim} latents have a KL below 0.01 nats: collapsed onto "
+            "the prior, they tell the decoder almost nothing about x."
         )
 
 
 def _curves(store: Store, key: str, run: Run, history: list[dict[str, Any]]) -> None:
     training = store.curve(run.id)
-    titles = {"reconstruction": "Reconstruction, E[ln p(x|z,w)], nats per image", "kl": "KL, nats per image"}
+    reconstruction = "−BCE" if loss_only(run.spec) else "E[ln p(x|z,w)]"
+    titles = {"reconstruction": f"Reconstruction, {reconstruction}, nats per image", "kl": "KL, nats per image"}
     for column, (part, title) in enumerate(titles.items(), start=1):
         rows = [(point[0], "training", point[column]) for point in training]
         rows += [(seen["step"], "held out", seen[part]) for seen in history]
@@ -147,14 +162,19 @@ def _compare(specs: dict[str, RunSpec], histories: dict[str, list[dict[str, Any]
             key=f"shared_{part}",
             alt=f"{title}, of all decoders over training steps",
         )
-    kinds = {LIKELIHOODS[key].kind for key in keys}
-    apart = "Reconstruction terms stay in their own lanes: " + (
-        "a **mass** (of 0s and 1s) and a **density** (of grey levels) are logs of different things, and a difference "
-        "between them means nothing."
-        if len(kinds) > 1
-        else "a fixed σ and a learned one score the same pixels with different rulers; see each lane's own words."
-    )
+    kinds = [LIKELIHOODS[key].kind for key in keys]
+    if len(set(kinds)) > 1:
+        st.markdown(
+            ":orange-badge[not on one axis] Reconstruction terms stay in their own lanes. One is the log of a "
+            "**mass** (on grey pixels a loss only), the other the log of a **density**, and a difference between them"
+            " means nothing."
+        )
+    if kinds.count("density") > 1:
+        st.markdown(
+            "The Gaussians are densities of the same grey levels, so their ELBOs may be compared with each other, "
+            "though only its floor stops the learned variance from rising without limit."
+        )
     st.markdown(
-        f":orange-badge[not on one axis] {apart} The KL compares q(z|x) with the same prior, and the MSE the "
-        "same pixels, under every decoder."
+        "The KL measures q(z|x) against the same prior under every decoder, and the MSE the same pixels. A small KL "
+        "is no merit (0 is collapse), and the MSE judges only the mean of p(x|z,w)."
     )

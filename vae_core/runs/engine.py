@@ -112,6 +112,10 @@ class Engine:
         tail = "Trying again every few seconds; what is already trained can be looked at."
         if self.address is None:
             return f"The training processes could not be started ({error}), so nothing can train yet. {tail}"
+        if not _is_private(self.address):
+            return (
+                f"DASK_SCHEDULER_ADDRESS is {self.address}, on another machine and not encrypted; use tls://host:port."
+            )
         return (
             f"No Dask scheduler answers at {self.address} ({error}), so nothing can train yet. Start one there, or "
             f"unset DASK_SCHEDULER_ADDRESS and start the app again to train on this machine. {tail}"
@@ -124,7 +128,7 @@ class Engine:
         if address is None:
             address, security = self._start_child()
         elif not _is_private(address):
-            raise ValueError("that address is on another machine and not encrypted; allowed: tls://host:port")
+            raise ValueError("not encrypted")
         client = Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app")
         client.subscribe_topic(worker.TOPIC, self._on_event)
         with self._lock:
@@ -283,7 +287,9 @@ class Engine:
                     self._problems.pop("disk", None)
                     break
                 except StoreError as error:
-                    self._problems["disk"] = f"{error} Training goes on meanwhile, and nothing of it is lost."
+                    self._problems["disk"] = (
+                        f"{error} Training goes on, and nothing of it is lost while the app stays open."
+                    )
                     log.warning(self.problem)
                     self._closing.wait(RETRY_SECONDS)
 

@@ -1,0 +1,107 @@
+"""How the app feels, in a real browser: `make bench`. Times are wall-clock on this machine, medians where repeated."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.conftest import Server, wait_until
+
+FIRST_PICTURE = """() => new Promise((done) => {
+  const button = [...document.querySelectorAll('button')].find((one) => one.innerText.includes('Train'));
+  const started = performance.now();
+  button.click();
+  const look = () => [...document.querySelectorAll('[class*=st-key-lane_] img')].some((one) => one.naturalWidth)
+    ? done(performance.now() - started) : requestAnimationFrame(look);
+  look();
+})"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        began = time.perf_counter()
+        server = Server(Path(folder)).start()
+        page.goto(server.url)
+        expect(page.locator("h1")).to_be_visible()
+        report("command to first text of the start page", time.perf_counter() - began, "s", "3")
+        try:
+            measure(page, server)
+        finally:
+            server.stop()
+
+
+def measure(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/train?epochs=1")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    assert wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
+    report("a control's rerun, idle, three empty lanes", pill_times(page), "ms", "50")
+    page.goto(f"{server.url}/train")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    page.wait_for_load_state("networkidle")
+    report("click on Train to first picture", page.evaluate(FIRST_PICTURE), "ms", "1000")
+    began = time.perf_counter()
+    expect(page.get_by_role("button", name="Continue", exact=True)).to_be_visible(timeout=300_000)
+    report("the three default lanes to finish", time.perf_counter() - began, "s", "30")
+    report("a control's rerun, idle, three lanes full", switch_times(page), "ms", "")
+    page.goto(f"{server.url}/train?epochs=400&decoders=bernoulli&decoders=gaussian_identity")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.locator("[class*=st-key-lane_] img").nth(7)).to_be_visible(timeout=60_000)
+    report("a control's rerun, two runs training", switch_times(page), "ms", "200")
+    app, *children = server.family()
+    workers = [child for child in children if child.memory_info().rss > 100e6]
+    report("memory of the app process", app.memory_info().rss / 1e6, "MB", "450")
+    report("memory of the largest worker", max(one.memory_info().rss for one in workers) / 1e6, "MB", "400")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_role("button", name="Continue", exact=True)).to_be_visible()
+
+
+def switch_times(page: Page, times: int = 10) -> list[float]:
+    """Milliseconds from a click on the mean-sample switch to the caption that the server sends back for it."""
+    captions = {"sample": "samples from p(x|z,w)", "mean": "means of p(x|z,w)"}
+    return [click_time(page, label, captions[label]) for _ in range(times) for label in captions]
+
+
+def pill_times(page: Page, times: int = 10) -> list[float]:
+    """Milliseconds from taking a decoder out, or putting it back, to the page without or with its words."""
+    words = "It says, for each pixel, how likely"
+    return [click_time(page, "Bernoulli", words, there) for _ in range(times) for there in (False, True)]
+
+
+def click_time(page: Page, label: str, text: str, there: bool = True) -> float:
+    found = page.evaluate(CLICK, [label, text, there])
+    assert found is not None, f"{label!r} brought no {text!r}"
+    page.wait_for_timeout(400)
+    return found
+
+
+# By the browser's own clock, looking whenever the page changes; null after ten seconds without it.
+CLICK = """([label, text, there]) => new Promise((done) => {
+  const button = [...document.querySelectorAll('button')].find((one) => one.innerText.trim() === label);
+  const started = performance.now();
+  const end = (value) => { watch.disconnect(); done(value); };
+  const watch = new MutationObserver(() => {
+    if (document.body.textContent.includes(text) === there) end(performance.now() - started);
+  });
+  watch.observe(document.body, {subtree: true, childList: true, characterData: true});
+  setTimeout(() => end(null), 10000);
+  button.click();
+})"""
+
+
+def report(what: str, measured: Any, unit: str, target: str) -> None:
+    values = measured if isinstance(measured, list) else [measured]
+    spread = f" ({min(values):.0f} to {max(values):.0f}, {len(values)} times)" if len(values) > 1 else ""
+    goal = f", asked: under {target} {unit}" if target else ""
+    print(f"{what}: {statistics.median(values):.4g} {unit}{spread}{goal}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

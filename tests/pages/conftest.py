@@ -1,0 +1,36 @@
+"""Each page file by itself under AppTest, on one engine of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import runtime
+from vae_core.runs.engine import Engine
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_HOME", str(tmp_path_factory.mktemp("home")))
+        engine = runtime._engine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def open_page(engine: Engine):
+    def open_page(name: str, **address: str | list[str]) -> AppTest:
+        page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+        for key, value in address.items():
+            page.query_params[key] = value
+        page.run()
+        assert not page.exception
+        return page
+
+    return open_page

@@ -1,0 +1,197 @@
+"""What the pages say and do, without a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from threading import Event
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import runtime
+from pages.shared.explain import explanation
+from pages.shared.lanes import at_share
+from tests.pages.conftest import ROOT
+from vae_core.errors import StoreError
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.runs.engine import Engine
+from vae_core.shipped import SPECS, load_examples
+
+
+def text(page: AppTest) -> str:
+    return "\n".join(element.value for element in [*page.title, *page.markdown, *page.caption])
+
+
+def finish(engine: Engine, run_id: str) -> None:
+    pause = Event()
+    for _ in range(1200):
+        run = engine.store.run(run_id)
+        if run is not None and not run.active:
+            return
+        pause.wait(0.05)
+    raise AssertionError(engine.store.run(run_id))
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click()
+    page.run()
+    assert not page.exception
+    return page
+
+
+# The start page ------------------------------------------------------------------------------------------------------
+
+
+def test_start_shows_the_three_numbers_of_the_chosen_digit(open_page) -> None:
+    page = open_page("start")
+    _, examples = load_examples()
+    for digit in (3, 8):
+        page.segmented_control(key="digit").set_value(digit).run()
+        for key in SPECS:
+            shown = f"{examples[key][digit].log_prob:,.1f}".replace("-", "−")
+            assert f"ln p(x|z,w) = **{shown}** nats" in text(page)
+            assert explanation(key)[0] in text(page)
+
+
+def test_start_draws_another_sample(open_page) -> None:
+    page = open_page("start")
+    assert "draw 1 of 4" in text(page)
+    assert "draw 2 of 4" in text(press(page, "Draw another sample"))
+
+
+# The Train page ------------------------------------------------------------------------------------------------------
+
+
+def test_train_then_continue(open_page, engine: Engine) -> None:
+    page = open_page("train", dataset="digits", epochs="3", hidden="32", decoders=["bernoulli", "gaussian_learned"])
+    assert [button.label for button in page.button] == ["Train"]
+    press(page, "Train")
+    runs = engine.store.unfinished()
+    for run in runs:
+        finish(engine, run.id)
+    page.run()
+    assert [button.label for button in page.button] == ["Continue"]
+    assert "After step 36, held out: −BCE" in text(page)
+    assert "At the floor:" in text(page)
+    press(page, "Continue")
+    assert page.number_input(key="epochs").value == 13
+    for run in engine.store.unfinished():
+        assert run.spec.epochs == 13
+        assert run.resume_from is not None
+        finish(engine, run.id)
+
+
+def test_stop_leaves_a_run_to_continue(open_page, engine: Engine) -> None:
+    page = open_page("train", dataset="digits", epochs="9000", decoders="gaussian_identity", seed="11")
+    press(page, "Train")
+    (run,) = engine.store.unfinished()
+    assert [button.label for button in page.button] == ["Stop"]
+    press(page, "Stop")
+    finish(engine, run.id)
+    page.run()
+    assert [button.label for button in page.button] in (["Continue"], ["Train"])  # Train where it had not begun
+
+
+def test_a_run_reopens_by_its_id(open_page, engine: Engine) -> None:
+    page = open_page("train", dataset="digits", epochs="2", hidden="16,8", seed="21", decoders="bernoulli", beta="2.5")
+    press(page, "Train")
+    (run,) = engine.store.unfinished()
+    finish(engine, run.id)
+    again = open_page("train", run=run.id)
+    assert again.text_input(key="hidden").value == "16, 8"
+    assert again.number_input(key="beta").value == 2.5
+    assert "After step 24" in text(again)
+    assert not again.warning
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("beta", "nan", "beta is nan; allowed: a number from 0 to 1000."),
+        ("beta", "1e999", "beta is inf; allowed: a number from 0 to 1000."),
+        ("latent_dim", "2.5", "latent_dim is '2.5'; allowed: a whole number from 1 to 64."),
+        ("latent_dim", "65", "latent_dim is 65; allowed: a whole number from 1 to 64."),
+        ("seed", "-1", "seed is -1; allowed: a whole number from 0 to 2147483647."),
+        ("dataset", "../etc", "dataset is '../etc'; allowed: mnist, fashion, digits, mnist_full, fashion_full."),
+        ("hidden", "", "hidden is ''; allowed: 1 to 4 layer sizes, each a whole number from 1 to 8192."),
+        ("nonsense", "1", "'nonsense' is not a setting; allowed: dataset"),
+        ("run", "<script>", "No run '<script>' is kept here"),
+    ],
+)
+def test_each_bad_part_of_a_link_is_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:
+    page = open_page("train", **{"epochs": "4", name: value})
+    assert sentence in page.warning[0].value
+    assert page.number_input(key="epochs").value == 4
+
+
+def test_what_is_too_large_is_told_and_cannot_be_trained(open_page) -> None:
+    page = open_page("train")
+    page.text_input(key="hidden").set_value("8192, 8192, 8192").run()
+    assert "GiB" in page.error[0].value
+    assert next(button for button in page.button if button.label == "Train").disabled
+    page.text_input(key="hidden").set_value("a, b").run()
+    assert "layer sizes" in page.error[0].value
+
+
+def test_no_decoder_chosen(open_page) -> None:
+    page = open_page("train")
+    page.pills(key="decoders").set_value([]).run()
+    assert not page.exception
+    assert "at least one decoder" in page.info[0].value
+
+
+def test_a_full_disk_is_told_where_the_button_is(open_page, engine: Engine, monkeypatch) -> None:
+    page = open_page("train", dataset="digits", seed="31")
+
+    def full(spec):
+        raise StoreError("Runs cannot be kept in /x (database or disk is full). Free some disk space there.")
+
+    monkeypatch.setattr(engine.store, "queue", full)
+    press(page, "Train")
+    assert "disk is full" in page.error[0].value
+
+
+@pytest.mark.parametrize("name", ["start", "train"])
+def test_nowhere_to_keep_runs(open_page, monkeypatch, name: str) -> None:
+    def unusable():
+        raise StoreError("Runs cannot be kept in /x (read-only). Set VAE_HOME to another folder.")
+
+    monkeypatch.setattr(runtime, "_engine", unusable)
+    page = open_page(name)
+    assert "VAE_HOME" in page.error[0].value
+
+
+def test_a_damaged_store_is_told(open_page, engine: Engine, monkeypatch) -> None:
+    monkeypatch.setattr(engine.store, "notice", "The store of runs was damaged. It was set aside.")
+    assert "set aside" in open_page("train").warning[0].value
+
+
+# Words and pictures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", LIKELIHOODS)
+def test_every_decoder_is_explained(key: str) -> None:
+    plain, rest = explanation(key)
+    assert plain
+    for part in ("#### The symbol", "#### The code", "#### What to watch", "Source:"):
+        assert part in rest
+
+
+def test_looking_back_finds_the_newest_snapshot_so_far() -> None:
+    history = [{"step": step} for step in (0, 32, 64, 96)]
+    steps = {share: at_share(history, share, 100)["step"] for share in (0, 31, 32, 50, 99, 100)}
+    assert steps == {0: 0, 31: 0, 32: 32, 50: 32, 99: 96, 100: 96}
+
+
+def test_pages_never_import_torch() -> None:
+    """Seconds of waiting and 200 MB in the process that answers everybody."""
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        "for name in ('start', 'train'):\n"
+        "    page = AppTest.from_file(f'pages/{name}.py', default_timeout=60).run()\n"
+        "    assert not page.exception\n"
+        "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules\n"
+        "from pages.shared.runtime import _engine; _engine().close()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
