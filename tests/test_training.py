@@ -337,7 +337,7 @@ def assert_finite_end(last: Snapshot, kept_step: int) -> None:
         assert all(math.isfinite(value) for value in vars(means).values())
     assert all(math.isfinite(point.reconstruction + point.kl) for point in last.curve)
     json.dumps(numbers(last), allow_nan=False)
-    assert "stopped being a number at step" in last.message
+    assert "was no number any more by step" in last.message
     assert f"The weights of step {kept_step} are kept." in last.message
     assert "smaller learning rate" in last.message
     assert last.message.endswith(".")
