@@ -176,7 +176,7 @@ def test_a_damaged_file_is_named_and_said_what_to_do_with(
     with pytest.raises(DataError) as caught:
         load_dataset("digits")
     assert str(path) in str(caught.value)
-    assert "delete it and try again." in str(caught.value)
+    assert "put back the file that came with the app." in str(caught.value)
 
 
 def test_a_missing_file_is_a_data_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
