@@ -1,11 +1,15 @@
 """Train decoders side by side and watch what changes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
 import streamlit as st
 
 from pages.shared.controls import controls
 from pages.shared.lanes import show_lanes
-from pages.shared.runtime import get_engine, show_engine_state
-from vae_core.errors import StoreError
+from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_problem
+from vae_core.errors import SpecError, StoreError
 from vae_core.runs.store import Run
 from vae_core.spec import RunSpec
 
@@ -15,21 +19,36 @@ store = engine.store
 
 
 def train(specs: list[RunSpec]) -> None:
-    try:
+    with told():
         for spec in specs:
             engine.submit(spec)
-    except StoreError as error:
-        st.session_state["trouble"] = str(error)
 
 
 def stop(runs: list[Run]) -> None:
-    for run in runs:
-        engine.stop(run.id)
+    with told():
+        for run in runs:
+            engine.stop(run.id)
 
 
 def train_longer(specs: list[RunSpec]) -> None:
-    st.session_state["epochs"] = specs[0].epochs + MORE_EPOCHS
-    train([spec.with_epochs(spec.epochs + MORE_EPOCHS) for spec in specs])
+    with told():
+        longer = [spec.with_epochs(spec.epochs + MORE_EPOCHS) for spec in specs]
+        st.session_state["epochs"] = longer[0].epochs
+        train(longer)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong behind a button is told above the lanes at the next run of this page."""
+    try:
+        yield
+    except (StoreError, SpecError) as error:
+        st.session_state["trouble"] = str(error)
+
+
+def statuses(specs: dict[str, RunSpec]) -> list[str]:
+    found = [store.run(spec.id) for spec in specs.values()]
+    return [run.status if run else "" for run in found]
 
 
 st.title("Train decoders side by side")
@@ -51,24 +70,22 @@ active = [run for run in runs if run.active]
 ended = [run for run in runs if run.status in ("done", "diverged")]
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    wanted = list(specs.values())
+    idle = [spec for spec in specs.values() if spec.id not in {run.id for run in active + ended}]
+    go = partial(st.button, icon=":material/play_arrow:", type="primary")
     if active:
         st.button("Stop", on_click=stop, args=(active,), icon=":material/stop:", type="primary")
-    elif not runs or not any(run.step for run in runs):
-        st.button(
-            "Train", on_click=train, args=(wanted,), icon=":material/play_arrow:", type="primary", disabled=not specs
-        )
-    elif len(ended) < len(wanted):
-        st.button("Continue", on_click=train, args=(wanted,), icon=":material/play_arrow:", type="primary")
+        if idle:
+            st.button("Train the rest", on_click=train, args=(idle,), icon=":material/play_arrow:")
+    elif not any(run.step for run in runs):
+        go("Train", on_click=train, args=(idle,), disabled=not idle)
+    elif idle:
+        go("Continue", on_click=train, args=(idle,))
     else:
-        st.button(
+        go(
             "Continue",
             on_click=train_longer,
-            args=([spec for spec, run in zip(wanted, runs) if run.status == "done"],),
-            icon=":material/play_arrow:",
-            type="primary",
+            args=(list(specs.values()),),
             help=f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once.",
-            disabled=all(run.status == "diverged" for run in runs),
         )
     share = st.slider(
         "Look back: share of the run",
@@ -86,20 +103,25 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
 
 if specs:
-    was_active = bool(active)
+    drawn = statuses(specs)
 
-    @st.fragment(run_every=0.4 if active else None, key="lanes")
-    def live() -> None:
+    @st.fragment(run_every=seconds_between_looks() if active else None, key="lanes")
+    def lanes() -> None:
         try:
+            show_problem(engine)
             show_lanes(store, specs, share, prior or "mean")
-            over = was_active and not any((run := store.run(s.id)) and run.active for s in specs.values())
         except StoreError as error:
             st.error(str(error), icon=":material/hard_drive:")
-            return
-        if over:
-            st.rerun()  # once: the buttons change and the timer stops
 
-    live()
+    @st.fragment(run_every=1.0, key="watch")
+    def watch() -> None:
+        """A run that began or ended, here or in another tab, changes the buttons and the pace of the lanes."""
+        with suppress(StoreError):  # the lanes tell it
+            if statuses(specs) != drawn:
+                st.rerun()
+
+    lanes()
+    watch()
 st.caption(
     "Same settings, same result: a run is kept and found again by its settings, so this page's address reopens it. "
     "Change the seed for another run. Formulas: Kingma & Welling 2013 (arXiv 1312.6114). "

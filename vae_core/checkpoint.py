@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ class Checkpoint:
 
     def to_bytes(self) -> bytes:
         facts = {"step": self.step, "window_steps": self.window_steps, "seconds": self.seconds}
-        metadata = {"spec": self.spec.canonical_json, "facts": json.dumps(facts)}
+        metadata = {"spec": self.spec.canonical_json, "facts": json.dumps(facts), "sha256": _digest(self.tensors)}
         return safetensors.torch.save(self.tensors, metadata)
 
     @classmethod
@@ -103,12 +104,23 @@ class Checkpoint:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
             spec = RunSpec.from_dict(json.loads(header["spec"]))
             facts = json.loads(header["facts"])
+            if header["sha256"] != _digest(tensors):
+                raise ValueError("some of its numbers have changed")
             step, window_steps, seconds = int(facts["step"]), int(facts["window_steps"]), float(facts["seconds"])
             if min(step, window_steps) < 0 or not 0 <= seconds < math.inf:
                 raise ValueError("it claims an impossible progress")
             return cls(spec, step, window_steps, seconds, tensors)
         except (SafetensorError, SpecError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise CheckpointError(f"The saved weights cannot be read ({error}); train this run again.") from error
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """safetensors checks its header alone; flipped bits in the numbers would train on unseen."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        sha.update(name.encode())
+        sha.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
 
 
 def load_vae(data: bytes) -> VAE:

@@ -37,9 +37,10 @@ REAL: dict[str, tuple[float, float]] = {
     "held_out": (0.02, 0.5),
 }
 MAX_LAYERS, MAX_WIDTH = 4, 8192
-MAX_MEMORY, MAX_SECONDS = 1 << 30, 2 * 3600.0  # what one run may be expected to take
+MAX_MEMORY, MAX_SECONDS = 2 << 30, 2 * 3600.0  # what one run may be expected to take
 _OF_SOME = {name for kind in LIKELIHOODS.values() for name in kind.settings}
 _UNUSED = {key: _OF_SOME - set(kind.settings) for key, kind in LIKELIHOODS.items()}
+LIVE_IMAGES = 1000  # held-out images that each snapshot is evaluated on; the result is on all of them
 # One Xeon core trains the default network at about 90 GFLOP/s and pays about a millisecond a step besides.
 NOMINAL_FLOPS, NOMINAL_STEP_SECONDS = 60e9, 1e-3
 
@@ -71,7 +72,7 @@ class RunSpec:
         for name, allowed in CHOICES.items():
             value = getattr(self, name)
             if value not in allowed:
-                raise SpecError(name, f"{name} is {_shown(value)}; allowed: {', '.join(allowed)}.")
+                raise SpecError(name, f"{name} is {shown(value)}; allowed: {', '.join(allowed)}.")
         for name, bounds in WHOLE.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), *bounds))
         for name, (low, high) in REAL.items():
@@ -104,7 +105,7 @@ class RunSpec:
         known = [f.name for f in fields(cls)]
         for key in values:
             if key not in known:
-                raise SpecError(str(key), f"{_shown(key)} is not a setting; allowed: {', '.join(known)}.")
+                raise SpecError(str(key), f"{shown(key)} is not a setting; allowed: {', '.join(known)}.")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,18 +153,36 @@ class Cost:
 
 
 def cost(spec: RunSpec) -> Cost:
-    n_pixels = DATASETS[spec.dataset].n_pixels
-    n_outputs = LIKELIHOODS[spec.likelihood](n_pixels).n_outputs
-    encoder = [n_pixels, *spec.hidden, 2 * spec.latent_dim]
+    encoder_weights, decoder_weights, width = _sizes(spec)
+    rows = spec.batch_size * spec.mc_samples  # images through the decoder
+    # A step costs 2 flops a weight and row forward and 4 backward. Held at the worst moment, in units of the weights:
+    # themselves, gradients, Adam's two moments, two copies of the last good state (3 each) and a third as bytes.
+    step_flops = 6.0 * (encoder_weights * spec.batch_size + decoder_weights * rows)
+    parameters = encoder_weights + decoder_weights
+    memory = 4.0 * (13 * parameters + 4 * width * rows)
+    snapshot_seconds = 2.0 * parameters * LIVE_IMAGES / NOMINAL_FLOPS + 0.01
+    step_seconds = step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS + snapshot_seconds / snapshot_stride(spec)
+    return Cost(parameters, step_flops, memory, spec.total_steps * step_seconds)
+
+
+def snapshot_stride(spec: RunSpec) -> int:
+    """Steps between snapshots, a power of two: about 0.3 s of work, the same for every likelihood.
+
+    It hangs on the spec and not on the clock, so that a run's curves are the same on every machine, and not on
+    `epochs`, so that a continued run's are those of a long one.
+    """
+    encoder_weights, decoder_weights, _ = _sizes(spec, outputs_a_pixel=1)
+    flops = 6.0 * spec.batch_size * (encoder_weights + decoder_weights * spec.mc_samples)
+    return 2 ** min(5, max(0, round(math.log2(0.3 / (flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS)))))
+
+
+def _sizes(spec: RunSpec, outputs_a_pixel: int | None = None) -> tuple[int, int, int]:
+    """Weights of the encoder and of the decoder, and how many numbers an image becomes on its way through both."""
+    n_outputs = spec.n_pixels * (outputs_a_pixel or 0) or LIKELIHOODS[spec.likelihood](spec.n_pixels).n_outputs
+    encoder = [spec.n_pixels, *spec.hidden, 2 * spec.latent_dim]
     decoder = [spec.latent_dim, *reversed(spec.hidden), n_outputs]
     encoder_weights, decoder_weights = (sum((a + 1) * b for a, b in zip(w, w[1:])) for w in (encoder, decoder))
-    rows = spec.batch_size * spec.mc_samples  # images through the decoder
-    # A step costs 2 flops a weight and row forward, 4 backward; weights, gradients and Adam's moments are held.
-    step_flops = 6.0 * (encoder_weights * spec.batch_size + decoder_weights * rows)
-    activations = 4.0 * 4 * (sum(encoder) * spec.batch_size + (sum(decoder) + 2 * n_pixels) * rows)
-    parameters = encoder_weights + decoder_weights
-    seconds = spec.total_steps * (step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS)
-    return Cost(parameters, step_flops, 4.0 * 4 * parameters + activations, seconds)
+    return encoder_weights, decoder_weights, sum(encoder) + sum(decoder) + 2 * spec.n_pixels
 
 
 def setting(name: str, text: str) -> Any:
@@ -178,7 +197,8 @@ def setting(name: str, text: str) -> Any:
         return text
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as a sentence may hold it: short."""
     try:
         text = repr(value)
     except ValueError:  # a whole number of thousands of digits
@@ -192,7 +212,7 @@ def _whole(name: str, value: Any, low: int, high: int) -> int:
     except TypeError:
         whole = low - 1
     if not low <= whole <= high:
-        raise SpecError(name, f"{name} is {_shown(value)}; allowed: a whole number from {low} to {high}.")
+        raise SpecError(name, f"{name} is {shown(value)}; allowed: a whole number from {low} to {high}.")
     return whole
 
 
@@ -202,15 +222,15 @@ def _real(name: str, value: Any, low: float, high: float) -> float:
     except (TypeError, ValueError, OverflowError):
         real = math.nan
     if not low <= real <= high:  # also false for NaN
-        raise SpecError(name, f"{name} is {_shown(value)}; allowed: a number from {low:g} to {high:g}.")
+        raise SpecError(name, f"{name} is {shown(value)}; allowed: a number from {low:g} to {high:g}.")
     return real + 0.0  # -0.0 and 0.0 are one value
 
 
 def _layers(value: Any) -> tuple[int, ...]:
     allowed = f"allowed: 1 to {MAX_LAYERS} layer sizes, each a whole number from 1 to {MAX_WIDTH}."
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_LAYERS:
-        raise SpecError("hidden", f"hidden is {_shown(value)}; {allowed}")
+        raise SpecError("hidden", f"hidden is {shown(value)}; {allowed}")
     try:
         return tuple(_whole("hidden", width, 1, MAX_WIDTH) for width in value)
     except SpecError:
-        raise SpecError("hidden", f"hidden is {_shown(value)}; {allowed}") from None
+        raise SpecError("hidden", f"hidden is {shown(value)}; {allowed}") from None

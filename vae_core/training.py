@@ -19,9 +19,8 @@ from vae_core.errors import CheckpointError, SpecError
 from vae_core.evaluation import Evaluation, Means, evaluate
 from vae_core.model import VAE, stream
 from vae_core.pictures import Pictures, take_pictures
-from vae_core.spec import RunSpec, cost
+from vae_core.spec import LIVE_IMAGES, RunSpec, snapshot_stride
 
-LIVE_IMAGES = 1000  # held-out images that each snapshot is evaluated on; the result is on all of them
 EVALUATION_BATCH = 250  # a thousand at once would hold 60 MB of temporaries a worker, and is slower
 Status = Literal["running", "done", "stopped", "diverged"]
 
@@ -58,16 +57,6 @@ class Snapshot:
     message: str = ""  # why a run ended early
     checkpoint: Checkpoint | None = field(default=None, repr=False)  # with the last snapshot
     result: Result | None = None  # with the last snapshot
-
-
-def snapshot_stride(spec: RunSpec) -> int:
-    """Steps between snapshots, a power of two: about 0.3 s of work, the same for every likelihood.
-
-    It hangs on the spec and not on the clock, so that a run's curves are the same on every machine, and not on
-    `epochs`, so that a continued run's are those of a long one.
-    """
-    step_seconds = cost(replace(spec, likelihood="bernoulli", epochs=1)).seconds / spec.steps_per_epoch
-    return 2 ** min(5, max(0, round(math.log2(0.3 / step_seconds))))
 
 
 def pick_device(name: str | None = None) -> torch.device:

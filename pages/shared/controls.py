@@ -6,6 +6,7 @@ with the rules of RunSpec, and each one refused is told.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -15,10 +16,11 @@ from vae_core.data import DATASETS
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.store import Store
-from vae_core.spec import REAL, WHOLE, RunSpec, cost, setting
+from vae_core.spec import REAL, WHOLE, RunSpec, cost, setting, shown
 
 DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(RunSpec) if f.name != "likelihood"}
 DEFAULTS["decoders"] = tuple(LIKELIHOODS)
+MOST_REFUSED = 5
 PIXELS = {"none": "As they are (grey)", "threshold": "Black and white", "stochastic": "Tossed like coins"}
 
 
@@ -123,18 +125,23 @@ def _duration(seconds: float) -> str:
 
 
 def _read_address(store: Store) -> None:
-    """Take settings from the address when the page opens, and when the browser goes back or forward."""
+    """Take settings from the address when the page is first opened; from then on the widgets lead it."""
     state = st.session_state
-    address = {name: st.query_params.get_all(name) for name in st.query_params}
-    first = "address" not in state
-    if first or (address and address != state["address"]):
-        values, refused = parse(_opened(address, store))
+    if "refused" not in state:
+        address = {name: st.query_params.get_all(name) for name in st.query_params}
+        values, state["refused"] = parse(_opened(address, store))
         for name, default in DEFAULTS.items():
             state[name] = _as_widget(name, values.get(name, default))
-        state["refused"] = refused
-    state["address"] = address
-    for sentence in state["refused"]:
-        st.warning(f"From the link: {sentence} What the link says there is left out.", icon=":material/link_off:")
+    refused = state["refused"]
+    for sentence in refused[:MOST_REFUSED]:
+        st.warning(f"From the link: {_plain(sentence)} What it says there is left out.", icon=":material/link_off:")
+    if len(refused) > MOST_REFUSED:
+        st.warning(f"{len(refused) - MOST_REFUSED} more parts of the link are left out.", icon=":material/link_off:")
+
+
+def _plain(text: str) -> str:
+    """Words from a link as words: no Markdown of a stranger's draws images or links into this page."""
+    return re.sub(r"([\\`*\[\]<$~])", r"\\\1", text)
 
 
 def _opened(address: dict[str, list[str]], store: Store) -> dict[str, list[str]]:
@@ -148,10 +155,9 @@ def _opened(address: dict[str, list[str]], store: Store) -> dict[str, list[str]]
 
 def _write_address() -> None:
     values = {name: st.session_state[name] for name in DEFAULTS}
-    address = {n: write(n, v) for n, v in values.items() if v != _as_widget(n, DEFAULTS[n])}
-    if address != st.session_state["address"]:
+    address = {n: write(n, v) for n, v in values.items() if v != _as_widget(n, DEFAULTS[n]) and v != []}
+    if address != {name: st.query_params.get_all(name) for name in st.query_params}:
         st.query_params.from_dict(address)
-        st.session_state["address"] = address
 
 
 def _as_widget(name: str, value: Any) -> Any:
@@ -167,9 +173,11 @@ def parse(address: dict[str, list[str]]) -> tuple[dict[str, Any], list[str]]:
     for name, texts in address.items():
         try:
             if name == "run":
-                refused.append(f"No run {texts[-1]!r} is kept here; choose its settings below and press Train.")
+                refused.append(f"No run {shown(texts[-1])} is kept here; choose its settings below and press Train.")
+            elif name == "likelihood":
+                refused.append("likelihood is chosen as decoders here.")
             elif name == "decoders":
-                values[name] = tuple(RunSpec(likelihood=text).likelihood for text in texts)
+                values[name] = tuple(dict.fromkeys(RunSpec(likelihood=text).likelihood for text in texts))
             else:
                 value = setting(name, texts[-1])
                 RunSpec.from_dict({name: value})

@@ -14,7 +14,7 @@ from vae_core.likelihoods import LIKELIHOODS
 # Okabe-Ito, in the order of LIKELIHOODS; a dash goes with each, so that colour never stands alone.
 COLOURS = dict(zip(LIKELIHOODS, ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"]))
 DASHES = dict(zip(LIKELIHOODS, [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4]]))
-ZOOM = 3
+WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
 
 
 def nats(value: float) -> str:
@@ -86,7 +86,7 @@ def _chart(title: str, total_steps: int, encoding: dict[str, Any]) -> dict[str, 
 
 @lru_cache(maxsize=256)
 def enlarged(png: bytes) -> str:
-    """A grey PNG at ZOOM times its size with hard pixel edges (the browser would blur them), as a data URL.
+    """A grey PNG several times its size with hard pixel edges (the browser would blur them), as a data URL.
 
     A data URL because a live picture that must be fetched is blank until it has come.
     """
@@ -103,7 +103,8 @@ def coloured(png: bytes) -> str:
 
 def _zoom(image: Image.Image) -> str:
     file = io.BytesIO()
-    large = image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)
+    zoom = -(-WIDTH // image.width)
+    large = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
     large.save(file, "PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 

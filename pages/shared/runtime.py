@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import secrets
+import time
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -48,10 +50,11 @@ def show_engine_state(engine: Engine) -> None:
 
     @st.fragment(run_every=1.0 if engine.state != "ready" or engine.problem else None, key="engine_state")
     def state() -> None:
-        if engine.problem:
-            st.warning(engine.problem, icon=":material/cloud_off:")
-        elif engine.state == "starting":
-            ready = f"{engine.workers} of {engine.workers_expected} ready" if engine.workers_expected else "starting"
+        show_problem(engine)
+        if engine.state == "starting" and not engine.problem:
+            ready = (
+                f"{engine.workers} of {engine.workers_expected} ready" if engine.workers_expected > 1 else "starting"
+            )
             st.caption(
                 f":material/hourglass_top: The training processes are warming up ({ready}). "
                 "The page works meanwhile, and a run you start begins as soon as one is warm."
@@ -60,3 +63,23 @@ def show_engine_state(engine: Engine) -> None:
     state()
     if engine.store.notice:
         st.warning(engine.store.notice, icon=":material/healing:")
+
+
+def show_problem(engine: Engine) -> None:
+    if engine.problem:
+        st.warning(engine.problem, icon=":material/cloud_off:")
+
+
+@st.cache_resource(show_spinner=False)
+def _seen() -> dict[str, float]:
+    return {}
+
+
+def seconds_between_looks() -> float:
+    """How often a page should look at a running run: slower when many watch, for one process draws for all."""
+    reader = st.session_state.setdefault("reader", secrets.token_hex(8))
+    seen, now = _seen(), time.monotonic()
+    seen[reader] = now
+    for other in [key for key, last in list(seen.items()) if now - last > 10]:
+        seen.pop(other, None)
+    return 0.5 if len(seen) <= 4 else 1.0

@@ -40,7 +40,9 @@ class Server:
         log = (self.home / "server.log").open("ab")
         variables = {**os.environ, "VAE_HOME": str(self.home), **self.environment}
         self.process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
-        assert wait_until(self.answers), (self.home / "server.log").read_text()
+        if not wait_until(self.answers):
+            self.stop()
+            raise AssertionError((self.home / "server.log").read_text())
         return self
 
     @property

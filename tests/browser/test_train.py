@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import psutil
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -26,6 +27,10 @@ def step(page: Page, key: str) -> int:
     return int((found[1] or found[2]).replace(",", "")) if found else 0
 
 
+def passed(page: Page, key: str, earlier: int) -> bool:
+    return step(page, key) > earlier
+
+
 def open_train(page: Page, server: Server, query: str) -> None:
     page.goto(f"{server.url}/train?{query}")
     expect(page.get_by_role("heading", name="Train decoders side by side")).to_be_visible()
@@ -36,7 +41,7 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     button(page, "Train").click()
     for key in LANES:
         expect(lane(page, key).locator("img").first).to_be_visible()
-        assert wait_until(lambda key=key: step(page, key) > 0), key
+        assert wait_until(partial(passed, page, key, 0)), key
 
     # Live pictures and curves change in place: the same elements, later, with other contents.
     images = lane(page, "bernoulli").locator("img")
@@ -60,9 +65,8 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     second = context.new_page()
     second.goto(page.url)
     for view in (page, second):
-        assert wait_until(lambda view=view: step(view, "bernoulli") >= earlier)
-        seen = step(view, "bernoulli")
-        assert wait_until(lambda view=view, seen=seen: step(view, "bernoulli") > seen)
+        assert wait_until(partial(passed, view, "bernoulli", earlier - 1))
+        assert wait_until(partial(passed, view, "bernoulli", step(view, "bernoulli")))
     second.close()
 
     button(page, "Stop").click()

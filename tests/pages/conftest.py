@@ -19,8 +19,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAE_HOME", str(tmp_path_factory.mktemp("home")))
         engine = runtime._engine()
-    yield engine
-    engine.close()
+        yield engine
+        engine.close()
 
 
 @pytest.fixture

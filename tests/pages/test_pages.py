@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -121,8 +123,15 @@ def test_a_run_reopens_by_its_id(open_page, engine: Engine) -> None:
 )
 def test_each_bad_part_of_a_link_is_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:
     page = open_page("train", **{"epochs": "4", name: value})
-    assert sentence in page.warning[0].value
+    assert sentence in page.warning[0].value.replace("\\", "")  # Markdown is escaped
     assert page.number_input(key="epochs").value == 4
+
+
+def test_no_markdown_of_a_link_is_drawn(open_page) -> None:
+    page = open_page("train", dataset="![](http://evil/a.png)", run="[Sign in](http://evil)" * 99)
+    assert "\\[\\](http" in page.warning[0].value
+    assert len(page.warning[1].value) < 300
+    assert len(open_page("train", **{f"key{n}": "1" for n in range(99)}).warning) == 6
 
 
 def test_what_is_too_large_is_told_and_cannot_be_trained(open_page) -> None:
@@ -184,7 +193,7 @@ def test_looking_back_finds_the_newest_snapshot_so_far() -> None:
     assert steps == {0: 0, 31: 0, 32: 32, 50: 32, 99: 96, 100: 96}
 
 
-def test_pages_never_import_torch() -> None:
+def test_pages_never_import_torch(tmp_path: Path) -> None:
     """Seconds of waiting and 200 MB in the process that answers everybody."""
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
@@ -194,4 +203,5 @@ def test_pages_never_import_torch() -> None:
         "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules\n"
         "from pages.shared.runtime import _engine; _engine().close()\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+    environment = {**os.environ, "VAE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)

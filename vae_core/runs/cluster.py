@@ -19,9 +19,12 @@ def worker_count() -> int:
 
 
 def main() -> None:
+    import dask
     from distributed import LocalCluster
     from distributed.security import Security
 
+    # Scheduler and workers remember this many messages each; ours hold images.
+    dask.config.set({"distributed.admin.low-level-log-length": 20})
     security = Security.temporary()
     with LocalCluster(
         n_workers=0,

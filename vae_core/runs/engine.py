@@ -10,12 +10,15 @@ import json
 import logging
 import os
 import queue
+import secrets
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
+
+from filelock import FileLock, Timeout
 
 from vae_core.errors import CheckpointError, DataError, StoreError
 from vae_core.runs import worker
@@ -25,12 +28,13 @@ from vae_core.spec import RunSpec
 log = logging.getLogger(__name__)
 State = Literal["starting", "ready", "unreachable", "closed"]
 CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 15.0
 RETRY_SECONDS = 1.0
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Engine:
-    """One per app process. `state`, `workers` and `problem` say how it is; all methods return at once."""
+    """One per app process and folder. `state`, `workers` and `problem` say how it is; all methods return at once."""
 
     def __init__(self, store: Store, address: str | None = None):
         self.store = store
@@ -39,13 +43,22 @@ class Engine:
         self.workers, self.workers_expected = 0, 0
         self._problems: dict[str, str] = {}  # what is wrong now, by part: a sentence each
         self._client: Any = None
+        self._comm: Any = None  # the client's connection; a new one means that Dask has forgotten our futures
         self._child: subprocess.Popen[str] | None = None
-        self._futures: dict[str, Any] = {}  # run id -> Dask future
+        self._session = ""  # tells this connection's tasks from another's
         self._slots: dict[str, int] = {}  # worker address -> how many runs it takes at once
-        self._placed: dict[str, str] = {}  # run id -> worker address
-        self._lock = threading.RLock()
-        self._closing = threading.Event()
+        self._launched: dict[str, tuple[Any, str]] = {}  # run id -> Dask future and worker address
+        self._stopping: set[str] = set()  # run ids
+        self._lock = threading.RLock()  # over the three above and the status of runs
+        self._closing, self._wake = threading.Event(), threading.Event()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._only_app = FileLock(store.folder / "app.lock")
+        try:
+            self._only_app.acquire(timeout=0)
+        except Timeout as error:
+            raise StoreError(
+                f"Another app keeps its runs in {store.folder}. Use that one, or set VAE_HOME to another folder."
+            ) from error
         self._threads = [
             threading.Thread(target=target, name=f"engine-{target.__name__}", daemon=True)
             for target in (self._write, self._supervise)
@@ -56,7 +69,7 @@ class Engine:
     @property
     def problem(self) -> str:
         """What is wrong now and what to do, for the page; empty when all is well."""
-        return " ".join(self._problems.values())
+        return " ".join(list(self._problems.values()))
 
     # What pages call -----------------------------------------------------------------------------------------
 
@@ -66,6 +79,7 @@ class Engine:
             run = self.store.run(spec.id)
             if run is not None and (run.active or run.status in ("done", "diverged")):
                 return run  # the same spec would only give the same again
+            self._stopping.discard(spec.id)
             run = self.store.queue(spec)
             self._pump()
             return run
@@ -76,42 +90,44 @@ class Engine:
             run = self.store.run(run_id)
             if run is None or not run.active:
                 return
-            if run.status == "queued":
-                if (future := self._futures.pop(run_id, None)) is not None:
-                    future.cancel()
+            if run_id in self._launched:
+                self._stopping.add(run_id)
+            else:
                 self.store.finish(run_id, "stopped", "Taken out of the queue.")
-            client = self._client
-        if client is not None:  # a run that begins at this very moment is told as well
-            client.run(worker.stop, _token(run), wait=False)
+        self._wake.set()
 
     def close(self) -> None:
         self._closing.set()
-        if self._child is not None and self._child.stdin is not None:
-            self._child.stdin.close()
+        self._wake.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(20)
+        self._only_app.release()
         self.state = "closed"
 
     # Keeping a client connected ------------------------------------------------------------------------------
 
     def _supervise(self) -> None:
+        pause = RETRY_SECONDS
         while not self._closing.is_set():
             try:
                 self._connect()
-            except (OSError, ValueError) as error:
+                while not self._closing.is_set() and self._look_after():
+                    pause = RETRY_SECONDS
+                    self._wake.wait(0.3)
+                    self._wake.clear()
+            except Exception as error:  # noqa: BLE001  whatever Dask raises, the engine goes on and says so
                 self.state = "unreachable"
                 self._problems["scheduler"] = self._why_unreachable(error)
                 log.warning(self.problem)
-                self._closing.wait(RETRY_SECONDS)
-                continue
-            while self._connected() and not self._closing.wait(0.3):
-                self._inbox.put(self._pump)
-            self._disconnect()
+                self._closing.wait(pause)
+                pause = min(30.0, 2 * pause)
+            finally:
+                self._disconnect()
 
     def _why_unreachable(self, error: Exception) -> str:
         tail = "Trying again every few seconds; what is already trained can be looked at."
         if self.address is None:
-            return f"The training processes could not be started ({error}), so nothing can train yet. {tail}"
+            return f"The training processes do not answer ({error}), so nothing can train yet. {tail}"
         if not _is_private(self.address):
             return (
                 f"DASK_SCHEDULER_ADDRESS is {self.address}, on another machine and not encrypted; use tls://host:port."
@@ -132,7 +148,8 @@ class Engine:
         client = Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app")
         client.subscribe_topic(worker.TOPIC, self._on_event)
         with self._lock:
-            self._client = client
+            self._session = secrets.token_hex(4)
+            self._client, self._comm = client, client.scheduler_comm
             self._problems.pop("scheduler", None)
 
     def _start_child(self) -> tuple[str, Any]:
@@ -144,42 +161,61 @@ class Engine:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
+            start_new_session=True,  # Ctrl-C is for the app, whose end ends this
         )
         assert self._child.stdout is not None
-        facts = json.loads(self._child.stdout.readline() or "{}")  # an empty line: it died; ValueError or KeyError
+        facts = json.loads(self._child.stdout.readline() or "{}")  # an empty line: it died
         if "address" not in facts:
-            raise ConnectionError("it ended before it was up")
+            raise ConnectionError("they ended before they were up")
         self.workers_expected = facts["workers"]
         tls = {key: value for key, value in facts.items() if key.startswith("tls_")}
         return facts["address"], Security(require_encryption=True, **tls)
 
-    def _connected(self) -> bool:
+    def _look_after(self) -> bool:
+        """Count the workers, hand out runs, pass on stops; False when the connection is not what it was."""
+        client = self._client
         if self._child is not None and self._child.poll() is not None:
             return False
-        try:
-            workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        except (OSError, RuntimeError, TimeoutError):
+        if client.status != "running" or client.scheduler_comm is not self._comm:
             return False
-        self._slots = {address: facts["nthreads"] for address, facts in workers.items()}
-        self.workers = len(workers)
+        identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
+        self._slots = {address: facts["nthreads"] for address, facts in identity["workers"].items()}
+        self.workers = len(self._slots)
         self.workers_expected = max(self.workers, self.workers_expected)
         self.state = "ready" if self.workers else "starting"
-        return self._client.status == "running"
+        self._inbox.put(self._pump)
+        for run_id in list(self._stopping):  # again at each look, for a worker that was not there before
+            run = self.store.run(run_id)
+            if run is not None and run.active:
+                client.run(worker.stop, self._token(run), wait=False, on_error="ignore")
+        return True
 
     def _disconnect(self) -> None:
         with self._lock:
-            client, self._client = self._client, None
-            self._futures.clear()
-            self._slots = {}
-        self.state, self.workers = "starting", 0
-        client.close(timeout=2)
-        if self._child is not None:
-            if self._child.stdin is not None:
-                self._child.stdin.close()
-            self._child.wait()
-            self._child = None
+            client, self._client, self._comm = self._client, None, None
+            self._launched.clear()
+            self._slots, self.workers = {}, 0
+        if self.state == "ready":
+            self.state = "starting"
+        if client is not None:
+            try:
+                client.close(timeout=2)
+            except Exception as error:  # noqa: BLE001  it is gone either way
+                log.warning("closing the connection: %s", error)
+        child, self._child = self._child, None
+        if child is not None:
+            assert child.stdin is not None
+            child.stdin.close()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
 
     # Runs ----------------------------------------------------------------------------------------------------
+
+    def _token(self, run: Run) -> str:
+        """Names one try at a run: Dask's key, and what a stop refers to."""
+        return f"{run.id}-{run.attempt}-{self._session}"
 
     def _pump(self) -> None:
         """Give waiting runs, oldest first, to workers with nothing to do.
@@ -190,68 +226,83 @@ class Engine:
         with self._lock:
             if self._client is None:
                 return
-            waiting = [run for run in self.store.unfinished() if run.id not in self._futures]
-            for run in waiting:
-                busy = Counter(self._placed[run_id] for run_id in self._futures)
+            for run in self.store.unfinished():
+                if run.id in self._launched:
+                    continue
+                if run.id in self._stopping:  # its worker was lost before it could stop
+                    self._stopping.discard(run.id)
+                    self.store.finish(run.id, "stopped", "Stopped.")
+                    continue
+                busy = Counter(address for _, address in self._launched.values())
                 idle = next((address for address, slots in self._slots.items() if busy[address] < slots), None)
                 if idle is None:
                     return
                 self._launch(run, idle)
 
     def _launch(self, run: Run, address: str) -> None:
-        weights = self.store.weights_path(run.resume_from) if run.resume_from else None
-        checkpoint = weights.read_bytes() if weights is not None and weights.exists() else None
+        checkpoint = self.store.load_weights(run.resume_from) if run.resume_from else None
+        token = self._token(run)
         future = self._client.submit(
             worker.train_run,
             run.spec.to_dict(),
             checkpoint,
-            _token(run),
-            key=_token(run),
+            token,
+            key=token,
             pure=False,
             workers=[address],
             allow_other_workers=True,  # should this one die
         )
-        self._futures[run.id], self._placed[run.id] = future, address
-        future.add_done_callback(lambda done: self._on_end(run, done))
+        self._launched[run.id] = future, address
+        future.add_done_callback(lambda done: self._on_end(run, token, done))
 
     def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
         message = event[1]
         self._inbox.put(lambda: self._on_message(message))
 
     def _on_message(self, message: dict[str, Any]) -> None:
-        run = self.store.run(message["run"])
-        if run is None or not run.active or message["token"] != _token(run):
-            return  # an echo of an earlier try
-        if "say" in message:
-            self.store.say(run.id, message["say"])
-        elif "begin" in message:
-            self.store.begin(run.id, message["begin"])
-        else:
-            self.store.add_snapshot(run.id, message)
+        with self._lock:
+            run = self.store.run(message["run"])
+            if run is None or not run.active or message["token"] != self._token(run):
+                return  # an echo of an earlier try
+            if "say" in message:
+                self.store.say(run.id, message["say"])
+            elif "begin" in message:
+                self.store.begin(run.id, message["begin"])
+            else:
+                self.store.add_snapshot(run.id, message)
 
-    def _on_end(self, run: Run, future: Any) -> None:
+    def _on_end(self, run: Run, token: str, future: Any) -> None:
         """In a thread of Dask's, once the task has ended in whatever way."""
-        if future not in list(self._futures.values()):
-            return  # taken out of the queue, or the connection was lost and it is launched again
+        action: Callable[[], None]
         try:
             if future.status == "finished":
                 last = future.result()
-                self._inbox.put(lambda: self._keep(run, last))
+                action = lambda: self._keep(run, last)
             elif future.status == "error":
                 error = future.exception()
-                self._inbox.put(lambda: self._on_error(run, error))
-        except (OSError, RuntimeError) as error:  # the connection went in this moment: launched again when it is back
+                action = lambda: self._on_error(run, error)
+            else:
+                return  # the connection was lost: the supervisor sees it, and the run is launched again
+        except Exception as error:  # noqa: BLE001  the connection went in this very moment: likewise
             log.warning("the end of run %s was not heard: %s", run.id, error)
+            return
+
+        def unless_outdated() -> None:
+            with self._lock:
+                if run.id in self._launched and token == self._token(run):
+                    action()
+                    self._launched.pop(run.id, None)
+                    self._stopping.discard(run.id)
+            self._pump()
+
+        self._inbox.put(unless_outdated)
 
     def _keep(self, run: Run, last: dict[str, Any]) -> None:
         self.store.save_weights(run.id, last["weights"])
         self.store.add_snapshot(run.id, last)
         self.store.finish(run.id, last["status"], last["message"], last["result"])
-        self._futures.pop(run.id, None)
-        self._pump()
 
     def _on_error(self, run: Run, error: BaseException) -> None:
-        self._futures.pop(run.id, None)
         if isinstance(error, CheckpointError) and run.resume_from is not None:
             self.store.set_weights_aside(run.resume_from)
             self.store.queue(run.spec)
@@ -267,11 +318,8 @@ class Engine:
         else:
             log.error("run %s failed", run.id, exc_info=error)
             self.store.finish(
-                run.id,
-                "failed",
-                f"Training failed ({type(error).__name__}). The server's log has the details.",
+                run.id, "failed", f"Training failed ({type(error).__name__}). The server's log has the details."
             )
-        self._pump()
 
     # The one thread that writes what workers send --------------------------------------------------------------
 
@@ -287,19 +335,15 @@ class Engine:
                     self._problems.pop("disk", None)
                     break
                 except StoreError as error:
-                    self._problems["disk"] = (
-                        f"{error} Training goes on, and nothing of it is lost while the app stays open."
-                    )
+                    self._problems["disk"] = f"{error} Training goes on, and nothing is lost while the app stays open."
                     log.warning(self.problem)
                     self._closing.wait(RETRY_SECONDS)
+                except Exception:  # a message that cannot be handled must not end the handling of messages
+                    log.exception("a message from a worker was dropped")
+                    break
 
 
 def _is_private(address: str) -> bool:
     """Encrypted, or no further than this machine."""
     host = address.removeprefix("tcp://").rsplit(":", 1)[0]
     return address.startswith("tls://") or host in ("127.0.0.1", "localhost", "[::1]")
-
-
-def _token(run: Run) -> str:
-    """Names one try at a run: Dask's key, and what a stop refers to."""
-    return f"{run.id}-{run.attempt}"

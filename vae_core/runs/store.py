@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vae_core.errors import DamagedStoreError, SpecError, StoreError
+from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.home import home
 from vae_core.spec import RunSpec
 
@@ -84,11 +84,11 @@ class Store:
             raise self._unusable(error) from error
         try:
             self._open()
-        except DamagedStoreError as error:
+        except DamagedStoreError:
             aside = self._set_aside()
             self.notice = (
-                f"The store of runs was damaged ({error}). It was set aside as {aside.name} and a new one begun; "
-                "weights are untouched, and training a run again gives the same result."
+                f"The store of runs was damaged. It was set aside as {aside.name} and a new one begun; weights are "
+                "untouched, and training a run again gives the same result."
             )
             self._open()
 
@@ -119,7 +119,10 @@ class Store:
         except sqlite3.OperationalError as error:  # locked, full, not writable
             raise self._unusable(error) from error
         except sqlite3.DatabaseError as error:
-            raise DamagedStoreError(str(error)) from error
+            raise DamagedStoreError(
+                f"The store of runs, {self.path}, is damaged ({error}). Start the app again: it will be set aside and "
+                "a new one begun; weights are untouched."
+            ) from error
 
     def _unusable(self, error: Exception) -> StoreError:
         return StoreError(
@@ -154,9 +157,9 @@ class Store:
             facts = {key: row[key] for key in row.keys() if key != "family"}  # noqa: SIM118  (a Row iterates values)
             try:
                 facts["spec"] = RunSpec.from_dict(json.loads(row["spec"]))
-            except (SpecError, ValueError):
-                continue  # kept by an app with other settings: of no use to this one
-            facts["result"] = json.loads(row["result"]) if row["result"] else None
+                facts["result"] = json.loads(row["result"]) if row["result"] else None
+            except (TypeError, ValueError):
+                continue  # kept by an app with other settings, or damaged: of no use to this one
             runs.append(Run(**facts))
         return runs
 
@@ -251,10 +254,23 @@ class Store:
         except OSError as error:
             raise self._unusable(error) from error
 
+    def load_weights(self, run_id: str) -> bytes | None:
+        """A checkpoint's bytes; None where there are none any more."""
+        try:
+            return self.weights_path(run_id).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def set_weights_aside(self, run_id: str) -> None:
         path = self.weights_path(run_id)
-        if path.exists():
+        try:
             os.replace(path, path.with_suffix(".damaged"))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unusable(error) from error
 
 
 def keep_stride(step: int, stride: int, most: int) -> int:

@@ -57,12 +57,15 @@ def run_spec(
     """`train_run` without Dask. Raises DataError and CheckpointError, whose sentences reach the page."""
     from vae_core.checkpoint import Checkpoint
     from vae_core.data import load_dataset
+    from vae_core.errors import CheckpointError
     from vae_core.spec import RunSpec
     from vae_core.tiles import png
     from vae_core.training import Snapshot, numbers, snapshot_stride, train
 
     spec = RunSpec.from_dict(canonical)
     resume = Checkpoint.from_bytes(checkpoint) if checkpoint is not None else None
+    if resume is not None and (resume.spec.with_epochs(spec.epochs) != spec or resume.step > spec.total_steps):
+        raise CheckpointError("The saved weights are of another run; train this run again.")
     say = lambda sentence, share: send(
         {"run": spec.id, "token": token, "say": f"{sentence}: {share:.0%}" if sentence else ""}
     )
