@@ -14,7 +14,6 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -46,8 +45,8 @@ class Engine:
         self._comm: Any = None  # the client's connection; a new one means that Dask has forgotten our futures
         self._child: subprocess.Popen[str] | None = None
         self._session = ""  # tells this connection's tasks from another's
-        self._slots: dict[str, int] = {}  # worker address -> how many runs it takes at once
-        self._launched: dict[str, tuple[Any, str]] = {}  # run id -> Dask future and worker address
+        self._slots = 0  # how many runs the workers take at once
+        self._launched: dict[str, Any] = {}  # run id -> Dask future, which Dask drops when we do
         self._stopping: set[str] = set()  # run ids
         self._lock = threading.RLock()  # over the three above and the status of runs
         self._closing, self._wake = threading.Event(), threading.Event()
@@ -77,7 +76,8 @@ class Engine:
         """Train this spec, unless it is trained or under way; go on from the nearest run of fewer epochs."""
         with self._lock:
             run = self.store.run(spec.id)
-            if run is not None and (run.active or run.status in ("done", "diverged")):
+            ended = run is not None and run.status in ("done", "diverged")
+            if run is not None and (run.active or (ended and self.store.weights_path(run.id).exists())):
                 return run  # the same spec would only give the same again
             self._stopping.discard(spec.id)
             run = self.store.queue(spec)
@@ -179,8 +179,8 @@ class Engine:
         if client.status != "running" or client.scheduler_comm is not self._comm:
             return False
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
-        self._slots = {address: facts["nthreads"] for address, facts in identity["workers"].items()}
-        self.workers = len(self._slots)
+        self._slots = sum(facts["nthreads"] for facts in identity["workers"].values())
+        self.workers = len(identity["workers"])
         self.workers_expected = max(self.workers, self.workers_expected)
         self.state = "ready" if self.workers else "starting"
         self._inbox.put(self._pump)
@@ -194,7 +194,7 @@ class Engine:
         with self._lock:
             client, self._client, self._comm = self._client, None, None
             self._launched.clear()
-            self._slots, self.workers = {}, 0
+            self._slots = self.workers = 0
         if self.state == "ready":
             self.state = "starting"
         if client is not None:
@@ -218,9 +218,9 @@ class Engine:
         return f"{run.id}-{run.attempt}-{self._session}"
 
     def _pump(self) -> None:
-        """Give waiting runs, oldest first, to workers with nothing to do.
+        """Hand waiting runs to Dask, oldest first, but no more than there are workers with nothing to do.
 
-        Dask by itself would hand every run to the first worker that is warm, where they wait for each other. A run
+        Otherwise Dask would give them all to the first worker that is warm, where they wait for each other. A run
         that was under way when the app or the cluster last ended is waiting too, and so starts again.
         """
         with self._lock:
@@ -233,26 +233,15 @@ class Engine:
                     self._stopping.discard(run.id)
                     self.store.finish(run.id, "stopped", "Stopped.")
                     continue
-                busy = Counter(address for _, address in self._launched.values())
-                idle = next((address for address, slots in self._slots.items() if busy[address] < slots), None)
-                if idle is None:
+                if len(self._launched) >= self._slots:
                     return
-                self._launch(run, idle)
+                self._launch(run)
 
-    def _launch(self, run: Run, address: str) -> None:
+    def _launch(self, run: Run) -> None:
         checkpoint = self.store.load_weights(run.resume_from) if run.resume_from else None
         token = self._token(run)
-        future = self._client.submit(
-            worker.train_run,
-            run.spec.to_dict(),
-            checkpoint,
-            token,
-            key=token,
-            pure=False,
-            workers=[address],
-            allow_other_workers=True,  # should this one die
-        )
-        self._launched[run.id] = future, address
+        future = self._client.submit(worker.train_run, run.spec.to_dict(), checkpoint, token, key=token, pure=False)
+        self._launched[run.id] = future
         future.add_done_callback(lambda done: self._on_end(run, token, done))
 
     def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
