@@ -20,6 +20,7 @@ def worker_count() -> int:
 
 def main() -> None:
     import dask
+    import psutil  # Dask's own
     from distributed import LocalCluster
     from distributed.security import Security
 
@@ -48,7 +49,10 @@ def main() -> None:
         print(json.dumps(address), flush=True)
         cluster.scale(worker_count())  # after the address: warming takes seconds, and runs may queue meanwhile
         sys.stdin.read()
-        logging.disable()  # the app is gone: what Dask could not send to it interests nobody
+        # The app is gone. Closing politely can take longer than a person waits for the port and the processors.
+        for process in psutil.Process().children(recursive=True):
+            process.kill()
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -139,12 +140,15 @@ class Engine:
 
     def _connect(self) -> None:
         from distributed import Client  # 1 s of imports, kept out of the first page
+        from distributed.comm import get_address_host_port
 
         address, security, self.workers_expected = self.address, None, 1
         if address is None:
             address, security = self._start_child()
         elif not _is_private(address):
             raise ValueError("not encrypted")
+        with socket.create_connection(get_address_host_port(address), timeout=CONNECT_SECONDS):
+            pass  # a Client that finds nobody leaves threads behind at every try
         client = Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app")
         client.subscribe_topic(worker.TOPIC, self._on_event)
         with self._lock:

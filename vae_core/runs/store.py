@@ -11,8 +11,8 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,6 +99,9 @@ class Store:
             if verdict != "ok":
                 raise DamagedStoreError(verdict)
             db.executescript(SCHEMA)
+            columns = {column[0] for column in db.execute("SELECT * FROM runs LIMIT 0").description}
+            if columns != {field.name for field in fields(Run)} | {"family"}:
+                raise DamagedStoreError(f"unknown columns in {self.path}")
 
     def _set_aside(self) -> Path:
         aside = self.path.with_name(f"runs.damaged-{time.time_ns()}.sqlite3")
@@ -118,7 +121,7 @@ class Store:
                     yield db
         except sqlite3.OperationalError as error:  # locked, full, not writable
             raise self._unusable(error) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise DamagedStoreError(
                 f"The store of runs, {self.path}, is damaged ({error}). Start the app again: it will be set aside and "
                 "a new one begun; weights are untouched."
@@ -133,6 +136,7 @@ class Store:
     def _read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._connect() as db:
             db.row_factory = sqlite3.Row
+            db.text_factory = lambda text: text.decode(errors="replace")  # damage in a cell is for its reader to find
             return db.execute(query, values).fetchall()
 
     # Reading -------------------------------------------------------------------------------------------------
@@ -166,7 +170,11 @@ class Store:
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """The numbers of every kept snapshot, first to last: see `training.numbers`."""
         rows = self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,))
-        return [json.loads(row["numbers"]) for row in rows]
+        found = []
+        for row in rows:
+            with suppress(ValueError):  # a damaged snapshot is one fewer
+                found.append(json.loads(row["numbers"]))
+        return found
 
     def curve(self, run_id: str) -> list[tuple[int, float, float]]:
         """(step, reconstruction, kl) of training, nats per image."""
@@ -194,6 +202,8 @@ class Store:
             db.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, 'queued', '', ?, 1, ?, ?, ?, ?, 0, NULL, ?) "
                 "ON CONFLICT (id) DO UPDATE SET status = 'queued', message = '', attempt = attempt + 1, "
+                "spec = excluded.spec, step = excluded.step, total_steps = excluded.total_steps, result = NULL, "
+                "images_seen = excluded.images_seen, seconds = excluded.seconds, images_per_second = 0, "
                 "created = excluded.created, resume_from = excluded.resume_from",
                 (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
             )
@@ -266,7 +276,7 @@ class Store:
     def set_weights_aside(self, run_id: str) -> None:
         path = self.weights_path(run_id)
         try:
-            os.replace(path, path.with_suffix(".damaged"))
+            os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
         except FileNotFoundError:
             return
         except OSError as error:

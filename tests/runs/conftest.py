@@ -1,0 +1,105 @@
+"""What the tests of runs share: waiting for what another process does, small specs, and the same training in here."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+
+from vae_core import RunSpec, Snapshot, load_dataset, train
+from vae_core.checkpoint import Checkpoint
+from vae_core.runs.store import Store
+from vae_core.tiles import png
+from vae_core.training import numbers
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T | None], seconds: float = 60) -> T:
+    """The first true value of `condition`. The limit is for broken code, not for slow machines."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"still not so after {seconds} s"
+        threading.Event().wait(0.02)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_cluster_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty VAE_HOME and no way out, for this process and its children."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("home")
+        patch.setenv("VAE_HOME", str(folder))
+        patch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+        for name in ("http_proxy", "https_proxy"):
+            patch.setenv(name, "http://127.0.0.1:9")  # the discard port: refused at once
+            patch.delenv(name.upper(), raising=False)
+        patch.setenv("no_proxy", "127.0.0.1,localhost")
+        patch.delenv("NO_PROXY", raising=False)
+        yield folder
+
+
+def small(**changes: Any) -> RunSpec:
+    return RunSpec(**{"dataset": "digits", "hidden": (16,), "latent_dim": 2, "epochs": 2, **changes})
+
+
+@functools.cache
+def trained_here(spec: RunSpec) -> list[Snapshot]:
+    return list(train(spec, load_dataset(spec.dataset), device="cpu"))
+
+
+def without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def assert_ended_as_here(store: Store, spec: RunSpec) -> None:
+    """What the store has of this run is, to the last bit, what train() gives without any of its machinery."""
+    snapshots = trained_here(spec)
+    last = snapshots[-1]
+    assert last.result is not None
+    assert last.checkpoint is not None
+    run = store.run(spec.id)
+    assert run is not None
+    assert (run.status, run.message) == (last.status, last.message)
+    assert (run.step, run.total_steps, run.images_seen) == (last.step, last.total_steps, last.images_seen)
+    assert run.result is not None
+    assert without(run.result, "images_per_second") == without(asdict(last.result), "images_per_second")
+    by_step = {snapshot.step: snapshot for snapshot in snapshots}
+    history = store.history(spec.id)
+    assert [values["step"] for values in history] == list(by_step)
+    for values in history:
+        assert without(values, "seconds") == without(numbers(by_step[values["step"]]), "seconds")
+        assert store.pictures(spec.id, values["step"]) == pngs(by_step[values["step"]])
+    assert store.curve(spec.id) == [(p.step, p.reconstruction, p.kl) for s in snapshots for p in s.curve]
+    saved = Checkpoint.from_bytes(store.weights_path(spec.id).read_bytes())
+    assert (saved.spec.id, saved.step, saved.window_steps) == (spec.id, last.step, last.checkpoint.window_steps)
+    assert saved.tensors.keys() == last.checkpoint.tensors.keys()
+    assert [n for n, tensor in saved.tensors.items() if not tensor.equal(last.checkpoint.tensors[n])] == []
+
+
+def pngs(snapshot: Snapshot) -> dict[str, bytes]:
+    return {name: png(images) for name, images in vars(snapshot.pictures).items() if images is not None}
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those not yet gone; a dead one that nobody has waited for is gone."""
+
+    def runs(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return [process for process in processes if runs(process)]
