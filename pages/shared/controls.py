@@ -128,7 +128,7 @@ def _read_address(store: Store) -> None:
     """Take settings from the address when the page is first opened; from then on the widgets lead it."""
     state = st.session_state
     if "refused" not in state:
-        address = {name: st.query_params.get_all(name) for name in st.query_params}
+        address = {name: st.query_params.get_all(name) for name in st.query_params} or state.get("link", {})
         values, state["refused"] = parse(_opened(address, store))
         for name, default in DEFAULTS.items():
             state[name] = _as_widget(name, values.get(name, default))

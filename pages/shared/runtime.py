@@ -35,7 +35,8 @@ def _leave_legacy_pages() -> None:
     st.navigation, because the folder is called pages/. Run it again through app.py."""
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
-        st.rerun()
+        st.session_state["link"] = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.rerun()  # which forgets what the address said
 
 
 @st.cache_resource(show_spinner=False)

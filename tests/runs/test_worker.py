@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import itertools
 import json
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,12 @@ from vae_core.training import numbers, snapshot_stride
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "abc-1"
+
+
+def tell(stop: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that awaits nothing: asyncio.run refuses while a browser's loop is open in this thread."""
+    with pytest.raises(StopIteration):
+        stop.send(None)
 
 
 def run(spec: RunSpec, checkpoint: bytes | None = None, token: str = TOKEN) -> tuple[list[dict[str, Any]], Any]:
@@ -159,8 +164,8 @@ def nothing_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stop_ends_that_try_alone() -> None:
     spec = small(epochs=10)
-    asyncio.run(worker.stop("other-1"))
-    asyncio.run(worker.stop(TOKEN))
+    tell(worker.stop("other-1"))
+    tell(worker.stop(TOKEN))
     sent, last = run(spec)
     assert [message["numbers"]["step"] for message in sent[1:]] == [0]
     assert (last["status"], last["message"]) == ("stopped", "Stopped at step 0 of 120.")
@@ -176,7 +181,7 @@ def test_a_stop_in_mid_run_keeps_the_steps_done() -> None:
     def send(message: dict[str, Any]) -> None:
         sent.append(message)
         if message.get("numbers", {}).get("step") == 64:
-            asyncio.run(worker.stop(TOKEN))
+            tell(worker.stop(TOKEN))
 
     last = worker.run_spec(spec.to_dict(), None, TOKEN, send)
     assert (last["status"], last["numbers"]["step"]) == ("stopped", 64)
