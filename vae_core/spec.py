@@ -61,7 +61,7 @@ class RunSpec:
     mc_samples: int = 1  # L draws of z an image
     batch_size: int = 128
     learning_rate: float = 1e-3
-    epochs: int = 30
+    epochs: int = 24
     seed: int = 0
     binarize: str = "none"
     sigma: float = 1.0

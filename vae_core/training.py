@@ -21,7 +21,7 @@ from vae_core.model import VAE, stream
 from vae_core.pictures import Pictures, take_pictures
 from vae_core.spec import LIVE_IMAGES, RunSpec, snapshot_stride
 
-EVALUATION_BATCH = 250  # a thousand at once would hold 60 MB of temporaries a worker, and is slower
+EVALUATION_BATCH = 125  # a thousand at once would hold 60 MB of temporaries a worker, and is slower
 Status = Literal["running", "done", "stopped", "diverged"]
 
 

@@ -409,28 +409,35 @@ def test_all_workers_killed_at_once(engine: Engine) -> None:
 
 
 def test_a_killed_cluster_costs_time_and_nothing_else(engine: Engine) -> None:
-    finished, spec, stopped, waiting = small(seed=14), long(seed=14), small(seed=15, epochs=3000), small(seed=16)
+    finished, spec, waiting = small(seed=14), long(seed=14), small(seed=16)
+    early, late = small(seed=14, epochs=3000), small(seed=15, epochs=3000)
+    workers = all_workers(engine)
     engine.submit(finished)
     done = ended(engine, finished)
-    for run in (spec, stopped):
+    for run in (early, late, spec):
         engine.submit(run)
-    for run in (spec, stopped):
+    for run in (early, late, spec):
         under_way(engine, run)
     child = engine._child
     assert child is not None
     orphans = psutil.Process(child.pid).children(recursive=True)
+    worker_of(engine, workers, early).suspend()
+    engine.stop(early.id)  # its worker cannot hear this any more, and yet it must count
     child.kill()
     wait_until(lambda: engine._client is None)
-    engine.stop(stopped.id)  # nobody is there to hear it, and yet it must count
+    engine.stop(late.id)  # nor is anybody there to hear this
     assert get(engine, engine.submit(waiting)).status == "queued"
     assert get(engine, spec).active
     for run in (spec, waiting):
         ended(engine, run)
         assert_ended_as_here(engine.store, run)
     assert get(engine, finished) == done
-    assert get(engine, stopped).status == "stopped"
-    assert len(orphans) >= 2
-    wait_until(lambda: not alive(orphans))
+    for run in (early, late):
+        stopped = ended(engine, run, "stopped")
+        assert (stopped.attempt, is_sentence(stopped.message)) == (1, True)
+    assert len(orphans) >= len(workers)
+    orphans_but_the_suspended = [p for p in orphans if p.status() != psutil.STATUS_STOPPED]
+    wait_until(lambda: not alive(orphans_but_the_suspended))
     assert engine.state == "ready"
     assert engine.problem == ""
 
@@ -512,6 +519,10 @@ def test_two_apps_on_one_scheduler_do_not_meddle(scheduler: RealScheduler, tmp_p
         one.submit(SPEC)
         under_way(one, SPEC)
         two.submit(SPEC)
+        at = get(one, SPEC).step
+        wait_until(lambda: get(one, SPEC).step > at + 64)
+        assert get(two, SPEC).status == "queued"  # there is one worker
+        assert two.store.history(SPEC.id) == []
         one.stop(SPEC.id)
         ended(one, SPEC, "stopped")
         ended(two, SPEC)
@@ -662,6 +673,26 @@ def test_trying_again_for_hours_costs_nothing(tmp_path: Path, monkeypatch: pytes
         engine.close()
 
 
+def test_an_address_that_is_refused_is_not_even_knocked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent to a scheduler is run there: not over a line that others can read and write."""
+    called: list[Any] = []
+
+    def connect(self: Any, address: tuple[str, int]) -> int:
+        called.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", connect)
+    with app(tmp_path, "tcp://192.0.2.1:8786") as engine:
+        wait_until(lambda: engine.state == "unreachable")
+    assert called == []
+    with app(tmp_path, NOBODY) as engine:
+        wait_until(lambda: engine.state == "unreachable")
+    assert set(called) == {("127.0.0.1", 1)}
+
+
 def test_what_was_queued_without_a_scheduler_trains_with_one(scheduler: RealScheduler, tmp_path: Path) -> None:
     specs = [small(seed=30 + n) for n in range(3)]
     with app(tmp_path, NOBODY) as engine:
@@ -759,3 +790,15 @@ def test_an_app_that_is_killed_leaves_no_process_and_loses_no_run(
             assert_ended_as_here(engine.store, spec)
         assert get(engine, damaged) == done
         assert get(engine, failing).status == "failed"
+
+
+def test_an_app_that_closes_leaves_the_workers_free(scheduler: RealScheduler, tmp_path: Path) -> None:
+    """What it had them do is of use to nobody any more. (The last test here: should it fail, the worker is busy.)"""
+    endless, short = small(seed=43, epochs=10_000), small(seed=43)
+    with app(tmp_path / "one", scheduler.address) as engine:
+        engine.submit(endless)
+        under_way(engine, endless)
+    with app(tmp_path / "two", scheduler.address) as engine:
+        engine.submit(short)
+        ended(engine, short)
+        assert_ended_as_here(engine.store, short)
