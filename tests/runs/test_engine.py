@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
@@ -803,3 +804,20 @@ def test_an_app_that_closes_leaves_the_workers_free(scheduler: RealScheduler, tm
         engine.submit(short)
         ended(engine, short)
         assert_ended_as_here(engine.store, short)
+
+
+@pytest.mark.parametrize("kind", ["a web server", "silence"])
+def test_something_else_than_a_scheduler_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Dask's dashboard, say, whose port is one further."""
+    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.2)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        if kind == "a web server":
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with app(tmp_path, f"127.0.0.1:{server.server_port}") as engine:
+                wait_until(lambda: engine.state == "unreachable", 20)
+                assert f"127.0.0.1:{server.server_port}" in engine.problem
+                assert is_sentence(engine.problem)
+        finally:
+            if kind == "a web server":
+                server.shutdown()

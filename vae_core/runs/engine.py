@@ -6,6 +6,7 @@ embedded cluster (`cluster.py`), started here as a child process and started aga
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -44,6 +45,7 @@ class Engine:
         self._problems: dict[str, str] = {}  # what is wrong now, by part: a sentence each
         self._client: Any = None
         self._comm: Any = None  # the client's connection; a new one means that Dask has forgotten our futures
+        self._runner: Any = None  # of Dask's event loop, one for all clients: one that fails leaves its own behind
         self._child: subprocess.Popen[str] | None = None
         self._session = ""  # tells this connection's tasks from another's
         self._slots = 0  # how many runs the workers take at once
@@ -102,6 +104,8 @@ class Engine:
         self._wake.set()
         for thread in self._threads:
             thread.join(20)
+        if self._runner is not None:
+            self._runner.stop()
         self._only_app.release()
         self.state = "closed"
 
@@ -141,6 +145,8 @@ class Engine:
     def _connect(self) -> None:
         from distributed import Client  # 1 s of imports, kept out of the first page
         from distributed.comm import get_address_host_port
+        from distributed.security import Security
+        from distributed.utils import LoopRunner, sync
 
         address, security, self.workers_expected = self.address, None, 1
         if address is None:
@@ -149,7 +155,14 @@ class Engine:
             raise ValueError("not encrypted")
         with socket.create_connection(get_address_host_port(address), timeout=CONNECT_SECONDS):
             pass  # a Client that finds nobody leaves threads behind at every try
-        client = Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app")
+        if self._runner is None:
+            self._runner = LoopRunner()
+            self._runner.start()
+        loop, security = self._runner.loop, security or Security()  # the latter from Dask's settings
+        sync(loop, _knock, address, security)
+        client = Client(
+            address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app", loop=loop
+        )
         client.subscribe_topic(worker.TOPIC, self._on_event)
         with self._lock:
             self._session = secrets.token_hex(4)
@@ -334,6 +347,15 @@ class Engine:
                 except Exception:  # a message that cannot be handled must not end the handling of messages
                     log.exception("a message from a worker was dropped")
                     break
+
+
+async def _knock(address: str, security: Any) -> None:
+    """Whether a scheduler answers, before a Client asks: that one would wait for ever for another program's answer."""
+    from distributed.comm import connect
+
+    arguments = security.get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **arguments), 2 * CONNECT_SECONDS)
+    comm.abort()
 
 
 def _is_private(address: str) -> bool:

@@ -48,11 +48,20 @@ def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -
     from distributed import get_worker
 
     worker = get_worker()
-    return run_spec(canonical, checkpoint, token, lambda event: worker.log_event(TOPIC, event))
+
+    def unwanted() -> bool:  # Dask cannot end a thread: one whose app is gone must notice, and end itself
+        task = worker.state.tasks.get(token)
+        return task is None or task.state != "executing"
+
+    return run_spec(canonical, checkpoint, token, lambda event: worker.log_event(TOPIC, event), unwanted)
 
 
 def run_spec(
-    canonical: dict[str, Any], checkpoint: bytes | None, token: str, send: Callable[[dict[str, Any]], None]
+    canonical: dict[str, Any],
+    checkpoint: bytes | None,
+    token: str,
+    send: Callable[[dict[str, Any]], None],
+    unwanted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """`train_run` without Dask. Raises DataError and CheckpointError, whose sentences reach the page."""
     from vae_core.checkpoint import Checkpoint
@@ -88,7 +97,7 @@ def run_spec(
             "images_per_second": (snapshot.images_seen - images) / elapsed if elapsed > 0 else 0.0,
         }
 
-    for snapshot in train(spec, data, resume=resume, should_stop=lambda: token in STOPPED):
+    for snapshot in train(spec, data, resume=resume, should_stop=lambda: token in STOPPED or unwanted()):
         if snapshot.status != "running":
             STOPPED.discard(token)
             assert snapshot.checkpoint is not None and snapshot.result is not None
