@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.shared.address import PageSettings
 from pages.shared.explain import explanation
 from pages.shared.figures import enlarged, nats
 from pages.shared.lanes import heading
@@ -10,6 +11,7 @@ from vae_core.likelihoods import LIKELIHOODS
 from vae_core.shipped import N_DRAWS, SPECS, load_examples
 from vae_core.tiles import png
 
+PageSettings("start", {}).follow()
 inputs, examples = load_examples()
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.shared.controls import controls
+from pages.shared.controls import SETTINGS, controls
 from pages.shared.lanes import show_lanes
 from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_problem
 from vae_core.errors import SpecError, StoreError
@@ -33,7 +33,7 @@ def stop(runs: list[Run]) -> None:
 def train_longer(specs: list[RunSpec]) -> None:
     with told():
         longer = [spec.with_epochs(spec.epochs + MORE_EPOCHS) for spec in specs]
-        st.session_state["epochs"] = longer[0].epochs
+        SETTINGS["epochs"] = longer[0].epochs
         train(longer)
 
 

@@ -1,4 +1,4 @@
-"""Runs that ship with the app: trained by `make_shipped`, read by the start page without torch.
+"""Runs that ship with the app: trained by `make_shipped`; the start page reads what it shows without torch.
 
 `python -m vae_core ship` makes them again; a test recomputes the examples from the weights.
 """
@@ -15,8 +15,11 @@ from vae_core.spec import RunSpec
 
 FOLDER = ASSETS / "runs"
 N_DRAWS = 4
+SIGMAS = (1.0, 0.5, 0.25, 0.1)  # of the fixed-variance runs, for what the assumed noise does to training
 # Black-and-white pixels, so that the Bernoulli's number is the log of a true probability.
 SPECS = {key: RunSpec(likelihood=key, binarize="threshold", epochs=40, seed=1) for key in LIKELIHOODS}
+SIGMA_SPECS = {sigma: replace(SPECS["gaussian_identity"], sigma=sigma) for sigma in SIGMAS}
+SHIPPED = SPECS | {f"sigma_{sigma:g}": spec for sigma, spec in SIGMA_SPECS.items() if sigma != 1}  # by file name
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,15 @@ def load_examples() -> tuple[np.ndarray, dict[str, list[Example]]]:
         return arrays["input"], examples
 
 
+def shipped_weights(spec: RunSpec) -> bytes | None:
+    """The safetensors of a shipped run; None when this one is not shipped."""
+    name = next((name for name, shipped in SHIPPED.items() if shipped == spec), None)
+    path = FOLDER / f"{name}.safetensors"
+    return path.read_bytes() if name and path.exists() else None
+
+
 def make_shipped() -> None:
-    """Train the shipped runs and write their weights and examples to assets/runs. Takes a minute."""
+    """Train the shipped runs and write their weights and examples to assets/runs. Takes two minutes."""
     import torch
 
     from vae_core.training import train
@@ -53,13 +63,14 @@ def make_shipped() -> None:
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
     arrays: dict[str, np.ndarray] = {}
-    for key, spec in SPECS.items():
+    for name, spec in SHIPPED.items():
         *_, last = train(spec, load_dataset(spec.dataset), device="cpu")
         assert last.checkpoint is not None
         weights_only = {name: value for name, value in last.checkpoint.tensors.items() if name.startswith("model.")}
         data = replace(last.checkpoint, tensors=weights_only).to_bytes()
-        (FOLDER / f"{key}.safetensors").write_bytes(data)
-        arrays |= make_examples(key, data)
+        (FOLDER / f"{name}.safetensors").write_bytes(data)
+        if name in SPECS:
+            arrays |= make_examples(name, data)
     np.savez_compressed(FOLDER / "examples.npz", **arrays)  # type: ignore[arg-type]
 
 

@@ -163,6 +163,7 @@ class _Loop:
                     if seen is None:
                         yield self.diverged()
                         return
+                    del self.good  # before its successor is made: two would be 23 MB
                     self.good = state.capture()
                     yield self.snapshot(seen)
         yield self.last_snapshot("done", "")

@@ -1,41 +1,37 @@
-"""The settings of the Train page: widgets, and the address bar that mirrors them.
-
-Streamlit's own URL binding drops a bad value silently and reads 2.5 as 2; here every value of an address is checked
-with the rules of RunSpec, and each one refused is told.
-"""
+"""The settings of the Train page: widgets, and the address that mirrors them, read with the rules of RunSpec."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import streamlit as st
 
+from pages.shared.address import Address, PageSettings, Setting
 from vae_core.data import DATASETS
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.store import Store
 from vae_core.spec import REAL, WHOLE, RunSpec, cost, setting, shown
 
-DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(RunSpec) if f.name != "likelihood"}
-DEFAULTS["decoders"] = tuple(LIKELIHOODS)
-MOST_REFUSED = 5
 PIXELS = {"none": "As they are (grey)", "threshold": "Black and white", "stochastic": "Tossed like coins"}
 
 
 def controls(store: Store) -> dict[str, RunSpec]:
     """Draw the settings and return the spec of each chosen decoder, in order; empty while a setting is refused."""
-    _read_address(store)
+    SETTINGS.follow(lambda address: _opened(address, store))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox("Data", list(DATASETS), format_func=lambda key: DATASETS[key].title, width=250, **_keep("dataset"))
+        st.selectbox(
+            "Data", list(DATASETS), format_func=lambda key: DATASETS[key].title, width=250, **SETTINGS.keep("dataset")
+        )
         st.pills(
             "Decoders, p(x|z,w)",
             list(LIKELIHOODS),
             selection_mode="multi",
             format_func=lambda key: LIKELIHOODS[key].name,
             wrap=True,
-            **_keep("decoders"),
+            **SETTINGS.keep("decoders"),
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _number("latent_dim", "Latent size", "How many numbers z has.")
@@ -50,14 +46,14 @@ def controls(store: Store) -> dict[str, RunSpec]:
             width=190,
             help="A Bernoulli is a probability of black-and-white pixels only. *Tossed like coins* makes a pixel white "
             "with its grey level as probability: anew at each training step, once and for all when held out.",
-            **_keep("binarize"),
+            **SETTINGS.keep("binarize"),
         )
     with st.expander("Advanced", icon=":material/tune:"), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             "Layer sizes",
             width=150,
             help="Of the encoder, commas between; the decoder mirrors them.",
-            **_keep("hidden"),
+            **SETTINGS.keep("hidden"),
         )
         _number("learning_rate", "Learning rate", "Step size of the optimiser, Adam.", step=0.0005, format="%g")
         _number("batch_size", "Batch size", "Images a step.")
@@ -72,12 +68,8 @@ def controls(store: Store) -> dict[str, RunSpec]:
             format="%g",
         )
         _number("held_out", "Held-out share", "Images kept away from training.", step=0.05)
-    _write_address()
+    SETTINGS.mirror()
     return _specs()
-
-
-def _keep(name: str) -> dict[str, Any]:
-    return {"key": name, "persist_state": "session"}
 
 
 def _number(name: str, label: str, meaning: str, step: float = 0.1, format: str | None = None) -> None:
@@ -91,15 +83,15 @@ def _number(name: str, label: str, meaning: str, step: float = 0.1, format: str 
         format=format,
         width=140,
         help=f"{meaning} {low:g} to {high:g}." if name != "seed" else meaning,
-        **_keep(name),
+        **SETTINGS.keep(name),
     )
 
 
 def _specs() -> dict[str, RunSpec]:
-    chosen = [key for key in LIKELIHOODS if key in st.session_state["decoders"]]
+    chosen = [key for key in LIKELIHOODS if key in SETTINGS["decoders"]]
     if not chosen:
         st.info("Choose at least one decoder to train.", icon=":material/touch_app:")
-    values = {name: st.session_state[name] for name in DEFAULTS if name != "decoders"}
+    values = {name: SETTINGS[name] for name in FIELDS}
     try:
         values["hidden"] = setting("hidden", values["hidden"])
         specs = {key: RunSpec(likelihood=key, **values) for key in chosen}
@@ -121,75 +113,46 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{max(1, round(seconds))} s"
 
 
-# The address bar ---------------------------------------------------------------------------------------------------
+# The address ---------------------------------------------------------------------------------------------------------
 
 
-def _read_address(store: Store) -> None:
-    """Take settings from the address when the page is first opened; from then on the widgets lead it."""
-    state = st.session_state
-    if "refused" not in state:
-        address = {name: st.query_params.get_all(name) for name in st.query_params} or state.get("link", {})
-        values, state["refused"] = parse(_opened(address, store))
-        for name, default in DEFAULTS.items():
-            state[name] = _as_widget(name, values.get(name, default))
-    refused = state["refused"]
-    for sentence in refused[:MOST_REFUSED]:
-        st.warning(f"From the link: {_plain(sentence)} What it says there is left out.", icon=":material/link_off:")
-    if len(refused) > MOST_REFUSED:
-        st.warning(f"{len(refused) - MOST_REFUSED} more parts of the link are left out.", icon=":material/link_off:")
+def _read(name: str, texts: list[str]) -> Any:
+    value = getattr(RunSpec.from_dict({name: setting(name, texts[-1])}), name)
+    return _layers(value) if name == "hidden" else value
 
 
-def _plain(text: str) -> str:
-    """Words from a link as words: no Markdown of a stranger's draws images or links into this page."""
-    return re.sub(r"([\\`*\[\]<$~])", r"\\\1", text)
+def _read_decoders(name: str, texts: list[str]) -> list[str]:
+    return list(dict.fromkeys(RunSpec(likelihood=text).likelihood for text in texts))
 
 
-def _opened(address: dict[str, list[str]], store: Store) -> dict[str, list[str]]:
-    """`?run=<id>` stands for all settings of that run; an id nobody has trained here is left for `parse` to refuse."""
+def _layers(sizes: tuple[int, ...]) -> str:
+    return ", ".join(map(str, sizes))
+
+
+def _no_run(name: str, texts: list[str]) -> Any:
+    raise SpecError(name, f"No run {shown(texts[-1])} is kept here; choose its settings below and press Train.")
+
+
+FIELDS = [field.name for field in fields(RunSpec) if field.name != "likelihood"]
+SETTINGS = PageSettings(
+    "train",
+    {
+        **{name: Setting(getattr(RunSpec, name), _read) for name in FIELDS},
+        "hidden": Setting(_layers(RunSpec.hidden), _read, lambda sizes: [sizes.replace(" ", "")]),
+        "decoders": Setting(list(LIKELIHOODS), _read_decoders, list),
+        "run": Setting("", _no_run),
+    },
+)
+
+
+def link_to(specs: Sequence[RunSpec]) -> Address:
+    """The Train page's address with the settings of these specs, which differ in their likelihood alone."""
+    values = {name: getattr(specs[0], name) for name in FIELDS}
+    values |= {"hidden": _layers(specs[0].hidden), "decoders": [spec.likelihood for spec in specs]}
+    return SETTINGS.link(**values)
+
+
+def _opened(address: Address, store: Store) -> Address:
+    """`?run=<id>` stands for all settings of that run."""
     run = store.run(address["run"][-1]) if "run" in address else None
-    if run is None:
-        return address
-    settings = {name: write(name, value) for name, value in vars(run.spec).items() if name != "likelihood"}
-    return settings | {"decoders": [run.spec.likelihood]}
-
-
-def _write_address() -> None:
-    values = {name: st.session_state[name] for name in DEFAULTS}
-    address = {n: write(n, v) for n, v in values.items() if v != _as_widget(n, DEFAULTS[n]) and v != []}
-    if address != {name: st.query_params.get_all(name) for name in st.query_params}:
-        st.query_params.from_dict(address)
-
-
-def _as_widget(name: str, value: Any) -> Any:
-    if name == "hidden":
-        return ", ".join(map(str, value))
-    return list(value) if name == "decoders" else value
-
-
-def parse(address: dict[str, list[str]]) -> tuple[dict[str, Any], list[str]]:
-    """The settings that an address holds, and a sentence for each part of it that is refused."""
-    values: dict[str, Any] = {}
-    refused: list[str] = []
-    for name, texts in address.items():
-        try:
-            if name == "run":
-                refused.append(f"No run {shown(texts[-1])} is kept here; choose its settings below and press Train.")
-            elif name == "likelihood":
-                refused.append("likelihood is chosen as decoders here.")
-            elif name == "decoders":
-                values[name] = tuple(dict.fromkeys(RunSpec(likelihood=text).likelihood for text in texts))
-            else:
-                value = setting(name, texts[-1])
-                RunSpec.from_dict({name: value})
-                values[name] = value
-        except SpecError as error:
-            refused.append(str(error))
-    return values, refused
-
-
-def write(name: str, value: Any) -> list[str]:
-    if name == "decoders":
-        return list(value)
-    if name == "hidden" and not isinstance(value, str):
-        value = ",".join(map(str, value))
-    return [str(value).replace(" ", "")]
+    return address if run is None else link_to([run.spec])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import secrets
+import threading
 import time
 
 import streamlit as st
@@ -16,7 +18,16 @@ from vae_core.runs.store import Store
 
 @st.cache_resource(show_spinner=False)
 def _engine() -> Engine:
-    return Engine(Store())
+    engine = Engine(Store())
+    threading.Thread(target=_import_torch, args=(engine,), daemon=True).start()
+    return engine
+
+
+def _import_torch(engine: Engine) -> None:
+    """Seconds and 200 MB that the explaining pages need; paid once the first page is up and the workers are warm."""
+    if engine.wait_until_ready(60):
+        importlib.import_module("vae_core.training")
+        gc.freeze()
 
 
 def get_engine() -> Engine:

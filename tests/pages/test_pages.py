@@ -77,7 +77,7 @@ def test_train_then_continue(open_page, engine: Engine) -> None:
     assert "After step 36, held out: −BCE" in text(page)
     assert "At the floor:" in text(page)
     press(page, "Continue")
-    assert page.number_input(key="epochs").value == 13
+    assert page.number_input(key="train.epochs").value == 13
     for run in engine.store.unfinished():
         assert run.spec.epochs == 13
         assert run.resume_from is not None
@@ -101,8 +101,8 @@ def test_a_run_reopens_by_its_id(open_page, engine: Engine) -> None:
     (run,) = engine.store.unfinished()
     finish(engine, run.id)
     again = open_page("train", run=run.id)
-    assert again.text_input(key="hidden").value == "16, 8"
-    assert again.number_input(key="beta").value == 2.5
+    assert again.text_input(key="train.hidden").value == "16, 8"
+    assert again.number_input(key="train.beta").value == 2.5
     assert "After step 24" in text(again)
     assert not again.warning
 
@@ -124,7 +124,7 @@ def test_a_run_reopens_by_its_id(open_page, engine: Engine) -> None:
 def test_each_bad_part_of_a_link_is_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:
     page = open_page("train", **{"epochs": "4", name: value})
     assert sentence in page.warning[0].value.replace("\\", "")  # Markdown is escaped
-    assert page.number_input(key="epochs").value == 4
+    assert page.number_input(key="train.epochs").value == 4
 
 
 def test_no_markdown_of_a_link_is_drawn(open_page) -> None:
@@ -136,16 +136,16 @@ def test_no_markdown_of_a_link_is_drawn(open_page) -> None:
 
 def test_what_is_too_large_is_told_and_cannot_be_trained(open_page) -> None:
     page = open_page("train")
-    page.text_input(key="hidden").set_value("8192, 8192, 8192").run()
+    page.text_input(key="train.hidden").set_value("8192, 8192, 8192").run()
     assert "GiB" in page.error[0].value
     assert next(button for button in page.button if button.label == "Train").disabled
-    page.text_input(key="hidden").set_value("a, b").run()
+    page.text_input(key="train.hidden").set_value("a, b").run()
     assert "layer sizes" in page.error[0].value
 
 
 def test_no_decoder_chosen(open_page) -> None:
     page = open_page("train")
-    page.pills(key="decoders").set_value([]).run()
+    page.pills(key="train.decoders").set_value([]).run()
     assert not page.exception
     assert "at least one decoder" in page.info[0].value
 

@@ -35,7 +35,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 class Engine:
-    """One per app process and folder. `state`, `workers` and `problem` say how it is; all methods return at once."""
+    """One per app process and folder. `state`, `workers` and `problem` say how it is; but for `wait_until_ready`, all
+    methods return at once."""
 
     def __init__(self, store: Store, address: str | None = None):
         self.store = store
@@ -52,7 +53,7 @@ class Engine:
         self._launched: dict[str, Any] = {}  # run id -> Dask future, which Dask drops when we do
         self._stopping: set[str] = set()  # run ids
         self._lock = threading.RLock()  # over the three above and the status of runs
-        self._closing, self._wake = threading.Event(), threading.Event()
+        self._closing, self._wake, self._warm = threading.Event(), threading.Event(), threading.Event()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._only_app = FileLock(store.folder / "app.lock")
         try:
@@ -108,6 +109,10 @@ class Engine:
             self._runner.stop()
         self._only_app.release()
         self.state = "closed"
+
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Whether all expected workers are warm, within that time."""
+        return self._warm.wait(seconds)
 
     # Keeping a client connected ------------------------------------------------------------------------------
 
@@ -200,6 +205,8 @@ class Engine:
         self.workers = len(identity["workers"])
         self.workers_expected = max(self.workers, self.workers_expected)
         self.state = "ready" if self.workers else "starting"
+        if self.workers == self.workers_expected:
+            self._warm.set()
         self._inbox.put(self._pump)
         for run_id in list(self._stopping):  # again at each look, for a worker that was not there before
             run = self.store.run(run_id)

@@ -152,6 +152,11 @@ class Store:
         """Queued and running runs, oldest first."""
         return self._runs("status IN ('queued', 'running')")
 
+    def trained(self) -> list[Run]:
+        """Ended runs whose weights are here, newest first."""
+        ended = self._runs("status IN ('done', 'stopped', 'diverged') AND step > 0")
+        return [run for run in reversed(ended) if self.weights_path(run.id).exists()]
+
     def prefix(self, spec: RunSpec) -> Run | None:
         """The run of the same settings, epochs apart, from whose weights this one is soonest done."""
         family = self._runs("family = ? AND status IN ('done', 'stopped') AND step > 0", _family(spec))

@@ -1,0 +1,149 @@
+"""A page's settings in the address bar: a link sets them when the page is entered, then the widgets lead.
+
+Streamlit's own URL binding drops a bad value silently and reads 2.5 as 2; here every part of a link is checked, and
+each one refused is told while what was there stays.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from vae_core.errors import SpecError
+from vae_core.spec import shown
+
+MOST_REFUSED = 5
+Address = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    default: Any  # as the widget of this setting holds it
+    read: Callable[[str, list[str]], Any]  # its name and the texts in the link -> the value; raises SpecError
+    write: Callable[[Any], list[str]] = lambda value: [str(value)]
+
+
+def choice(options: Sequence[Any], default: Any) -> Setting:
+    def read(name: str, texts: list[str]) -> Any:
+        for option in options:
+            if texts[-1] == str(option):
+                return option
+        allowed = ", ".join(map(str, options))
+        raise SpecError(name, f"{name} is {shown(texts[-1])}; allowed: {allowed}.")
+
+    return Setting(default, read)
+
+
+def whole(low: int, high: int, default: int) -> Setting:
+    def read(name: str, texts: list[str]) -> int:
+        value = int(texts[-1]) if re.fullmatch(r"[+-]?[0-9]{1,20}", texts[-1]) else low - 1
+        if not low <= value <= high:
+            raise SpecError(name, f"{name} is {shown(texts[-1])}; allowed: a whole number from {low} to {high}.")
+        return value
+
+    return Setting(default, read)
+
+
+def real(low: float, high: float, default: float) -> Setting:
+    def read(name: str, texts: list[str]) -> float:
+        try:
+            value = float(texts[-1])
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:  # also false for NaN
+            raise SpecError(name, f"{name} is {shown(texts[-1])}; allowed: a number from {low:g} to {high:g}.")
+        return value + 0.0  # -0.0 and 0.0 are one value
+
+    return Setting(default, read, lambda value: [f"{value:.10g}"])
+
+
+def words(most: int = 200) -> Setting:
+    """Free text, for a search box."""
+
+    def read(name: str, texts: list[str]) -> str:
+        if len(texts[-1]) > most:
+            raise SpecError(name, f"{name} has {len(texts[-1])} characters; allowed: at most {most}.")
+        return texts[-1]
+
+    return Setting("", read)
+
+
+class PageSettings:
+    """What one page can be set to. Each lives in session state as `<page>.<name>`, the key of its widget."""
+
+    def __init__(self, page: str, settings: Mapping[str, Setting]):
+        self.page, self.settings = page, settings
+
+    def __getitem__(self, name: str) -> Any:
+        return st.session_state[f"{self.page}.{name}"]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        st.session_state[f"{self.page}.{name}"] = value
+
+    def keep(self, name: str) -> dict[str, Any]:
+        """For a widget: its key, and that its value outlives a visit to another page."""
+        return {"key": f"{self.page}.{name}", "persist_state": "session"}
+
+    def follow(self, opened: Callable[[Address], Address] = lambda address: address) -> None:
+        """Call first. Entering the page by a link sets what the link says (`opened` may rewrite it before) and
+        brings the rest to its defaults; a part refused is told, and leaves that setting as it was."""
+        state = st.session_state
+        address = _address() or state.pop("link", {})
+        entered, state["page"] = state.get("page") != self.page, self.page
+        if entered and address:
+            address = opened(address)
+            values, state[f"{self.page} refused"] = parse(self.settings, address)
+            for name, setting in self.settings.items():
+                if name not in address:
+                    self[name] = setting.default
+            for name, value in values.items():
+                self[name] = value
+        for name, setting in self.settings.items():
+            state.setdefault(f"{self.page}.{name}", setting.default)
+        _tell(state.get(f"{self.page} refused", []))
+
+    def mirror(self) -> None:
+        """Call after the widgets: the address then says what differs from the defaults."""
+        address = self.link(**{name: self[name] for name in self.settings})
+        if address != _address():
+            st.query_params.from_dict(address)
+
+    def link(self, **values: Any) -> Address:
+        """The address of this page with these settings, the others at their defaults."""
+        written = {n: self.settings[n].write(value) for n, value in values.items() if value != self.settings[n].default}
+        return {name: texts for name, texts in written.items() if texts}
+
+
+def parse(settings: Mapping[str, Setting], address: Address) -> tuple[dict[str, Any], list[str]]:
+    """The values that a link holds, and a sentence for each part of it that is refused."""
+    values: dict[str, Any] = {}
+    refused: list[str] = []
+    for name, texts in address.items():
+        try:
+            if name not in settings:
+                raise SpecError(name, f"{shown(name)} is not a setting; allowed: {', '.join(settings) or 'none'}.")
+            values[name] = settings[name].read(name, texts)
+        except SpecError as error:
+            refused.append(str(error))
+    return values, refused
+
+
+def plain(text: str) -> str:
+    """Words from a link as words: no Markdown of a stranger's draws images or links into this page."""
+    return re.sub(r"([\\`*\[\]<$~])", r"\\\1", text)
+
+
+def _address() -> Address:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _tell(refused: list[str]) -> None:
+    for sentence in refused[:MOST_REFUSED]:
+        st.warning(f"From the link: {plain(sentence)} What it says there is left out.", icon=":material/link_off:")
+    if len(refused) > MOST_REFUSED:
+        st.warning(f"{len(refused) - MOST_REFUSED} more parts of the link are left out.", icon=":material/link_off:")

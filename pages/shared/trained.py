@@ -1,0 +1,122 @@
+"""Which trained decoders a page looks into: those that ship with the app, or one's own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared.address import PageSettings, Setting, plain
+from pages.shared.controls import link_to
+from pages.shared.lanes import title
+from vae_core.data import DATASETS
+from vae_core.errors import CheckpointError, SpecError
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.runs.engine import Engine
+from vae_core.runs.store import Store
+from vae_core.shipped import SPECS, shipped_weights
+from vae_core.spec import RunSpec, shown
+
+if TYPE_CHECKING:
+    from vae_core.model import VAE
+
+
+def _read_run(name: str, texts: list[str]) -> str:
+    if len(texts[-1]) != 16 or not set(texts[-1]) <= set("0123456789abcdef"):
+        raise SpecError(name, f"run is {shown(texts[-1])}; allowed: the 16 hex digits that name a run.")
+    return texts[-1]
+
+
+def _read_spec(name: str, texts: list[str]) -> str:
+    try:
+        values = json.loads(texts[-1])
+        return RunSpec.from_dict(values).canonical_json
+    except (ValueError, TypeError, RecursionError, AttributeError) as error:
+        reason = error if isinstance(error, SpecError) else "it is not JSON of a run's settings"
+        raise SpecError(name, f"spec is refused: {reason}") from error
+
+
+# For a page's settings: an own run by its id, and with all its settings, so that it can be trained where it is not.
+RUN_SETTINGS = {"run": Setting("", _read_run), "spec": Setting("", _read_spec)}
+
+
+def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
+    """Draw the choice and return the specs to show: the shipped decoders, or a run of one's own with those siblings
+    that differ in p(x|z,w) alone. Empty where a link names a run that is not here; the page then offers to train it."""
+    own = {run.id: run.spec for run in engine.store.trained()}
+    asked = settings["run"] or (RunSpec.from_dict(json.loads(settings["spec"])).id if settings["spec"] else "")
+    settings["run"] = asked
+    missing = asked not in own and asked != ""
+    st.selectbox(
+        "Trained decoders",
+        ["", *own] + [asked] * missing,
+        format_func=lambda run_id: _label(own.get(run_id)) if run_id in own or not run_id else f"Run {run_id}",
+        help="Those that ship with the app, or what you trained on the Train page.",
+        on_change=lambda: settings.__setitem__("spec", ""),
+        **settings.keep("run"),
+    )
+    if missing:
+        _offer(settings, engine)
+        return []
+    if not asked:
+        return list(SPECS.values())
+    settings["spec"] = own[asked].canonical_json
+    return siblings(own[asked], list(own.values()))
+
+
+def siblings(spec: RunSpec, others: list[RunSpec]) -> list[RunSpec]:
+    """The spec and those equal to it but for the likelihood and its own settings, one a likelihood."""
+    common = lambda other: replace(other, likelihood="bernoulli").canonical_json
+    found = {other.likelihood: other for other in reversed(others) if common(other) == common(spec)}
+    found[spec.likelihood] = spec
+    return [found[key] for key in LIKELIHOODS if key in found]
+
+
+def _label(spec: RunSpec | None) -> str:
+    if spec is None:
+        return "Shipped with the app: three decoders, black-and-white digits"
+    return (
+        f"{title(spec)} · {DATASETS[spec.dataset].title} · {spec.latent_dim} latents · {spec.epochs} epochs · "
+        f"seed {spec.seed}"
+    )
+
+
+def _offer(settings: PageSettings, engine: Engine) -> None:
+    run_id = settings["run"]
+    if not settings["spec"]:
+        st.warning(
+            f"No run {plain(run_id)} is kept here, and its link does not say its settings. Choose another above, or "
+            "train one.",
+            icon=":material/link_off:",
+        )
+        st.page_link("pages/train.py", label="Open the Train page", icon=":material/model_training:")
+        return
+    spec = RunSpec.from_dict(json.loads(settings["spec"]))
+    run = engine.store.run(spec.id)
+    if run is not None and run.active:
+        st.info(f"This run is being trained: step {run.step:,} of {run.total_steps:,}.", icon=":material/hourglass:")
+    else:
+        st.warning(f"This run is not kept here: {_label(spec)}. It can be trained.", icon=":material/link_off:")
+        if st.button("Train it", icon=":material/play_arrow:", type="primary"):
+            engine.submit(spec)
+            st.switch_page("pages/train.py", query_params=link_to([spec]))
+    st.page_link("pages/train.py", label="Open it on the Train page", query_params=link_to([spec]))
+
+
+def vae_of(spec: RunSpec, store: Store) -> VAE:
+    """The trained VAE. Raises CheckpointError, a sentence for the page, where its weights are missing or damaged."""
+    run = store.run(spec.id)
+    return _load(spec.canonical_json, run.step if run else 0, store)
+
+
+@st.cache_resource(max_entries=12, show_spinner="Loading the decoder")
+def _load(canonical_json: str, step: int, _store: Store) -> VAE:
+    from vae_core.checkpoint import load_vae
+
+    spec = RunSpec.from_dict(json.loads(canonical_json))
+    data = shipped_weights(spec) or _store.load_weights(spec.id)
+    if data is None:
+        raise CheckpointError("The weights of this run are missing; train it again on the Train page.")
+    return load_vae(data)

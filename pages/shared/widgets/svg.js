@@ -1,0 +1,83 @@
+// What the drawn widgets share: SVG elements, linear scales, axes, and dragging by pointer, touch and arrow keys.
+
+// Create a child once and find it again by its name, so that drawing again only changes attributes.
+function part(parent, name, tag, attributes = {}, text) {
+  const parts = (parent.parts ??= {});
+  const element = (parts[name] ??= parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag)));
+  for (const key in attributes) {
+    const value = String(attributes[key]);
+    if (element.getAttribute(key) !== value) element.setAttribute(key, value);
+  }
+  if (text !== undefined && element.textContent !== text) element.textContent = text;
+  return element;
+}
+
+function scale([low, high], [from, to]) {
+  const map = (value) => from + ((value - low) / (high - low)) * (to - from);
+  map.invert = (pixel) => low + ((pixel - from) / (to - from)) * (high - low);
+  return map;
+}
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+// An axis along the bottom (side "x") or the left (side "y") of a panel, with ticks at these values.
+function axis(panel, side, map, ticks, at, label = String) {
+  const group = part(panel, `axis ${side}`, "g", { class: "axis" });
+  ticks.forEach((tick, index) => {
+    const p = map(tick);
+    const place = side === "x" ? { x: p, y: at + 15, "text-anchor": "middle" } : { x: at - 5, y: p + 4, "text-anchor": "end" };
+    part(group, `label ${index}`, "text", place, label(tick));
+    const line = side === "x" ? { x1: p, x2: p, y1: at, y2: at + 4 } : { x1: at - 4, x2: at, y1: p, y2: p };
+    part(group, `tick ${index}`, "line", line);
+  });
+}
+
+function path(points) {
+  return points.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
+}
+
+// Let a surface be dragged. move(x, y) gets viewBox coordinates; step(dx, dy) arrow keys in units of one, ten with
+// Shift; end() comes when the pointer or key is let go.
+function draggable(svg, { move, step, end }) {
+  const point = (event) => {
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    move(at.x, at.y);
+  };
+  svg.onpointerdown = (event) => {
+    svg.setPointerCapture(event.pointerId);
+    svg.focus({ preventScroll: true });
+    svg.dragging = true;
+    point(event);
+  };
+  svg.onpointermove = (event) => svg.dragging && point(event);
+  svg.onpointerup = svg.onpointercancel = () => {
+    if (svg.dragging) end();
+    svg.dragging = false;
+  };
+  svg.onkeydown = (event) => {
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const way = ways[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const size = event.shiftKey ? 10 : 1;
+    step(way[0] * size, way[1] * size);
+  };
+  svg.onkeyup = (event) => event.key.startsWith("Arrow") && end();
+}
+
+// Independent uniform numbers in (0,1) from a seed: the same dots for everybody (mulberry32).
+function uniforms(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4294967296;
+  };
+}
+
+// Independent N(0,1) numbers (Box and Muller).
+function normals(seed, count) {
+  const next = uniforms(seed);
+  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()));
+}
