@@ -188,6 +188,43 @@ class GaussianLearned:
         return mean, log_var.clamp(min=math.log(self.variance_floor))
 
 
+@dataclass(frozen=True)
+class Laplace:
+    """Every pixel is mu_d plus two-sided exponential noise of one fixed scale b: the meaning of absolute error."""
+
+    name: ClassVar[str] = "Laplace"
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \tfrac{1}{2b}\,e^{-|x_d-\mu_d|/b}"
+    link: ClassVar[str] = r"\mu=f(z,w)"
+    code: ClassVar[str] = "(x - mu).abs().sum(-1) / b + D * math.log(2 * b)"
+    kind: ClassVar[Literal["mass", "density"]] = "density"
+    settings: ClassVar[tuple[str, ...]] = ("scale",)
+    learns_sigma: ClassVar[bool] = False
+
+    n_pixels: int
+    scale: float = 1.0
+
+    @property
+    def n_outputs(self) -> int:
+        return self.n_pixels  # one mean a pixel, which is its median too
+
+    def distribution(self, outputs: Tensor) -> Distribution:
+        return torch.distributions.Laplace(outputs, self.scale, validate_args=False)
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return -(outputs - x).abs().sum(-1) / self.scale - self.n_pixels * math.log(2 * self.scale)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def stddev(self, outputs: Tensor) -> Tensor:
+        return torch.full_like(outputs, math.sqrt(2) * self.scale)
+
+    def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor:
+        waits = torch.empty((2, *outputs.shape), device=outputs.device, dtype=outputs.dtype)
+        first, second = waits.exponential_(generator=generator)  # their difference is a Laplace of scale 1
+        return outputs + self.scale * (first - second)
+
+
 def _noise_like(mean: Tensor, generator: Generator | None) -> Tensor:
     return torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
 
@@ -196,4 +233,5 @@ LIKELIHOODS: dict[str, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "gaussian_identity": GaussianIdentity,
     "gaussian_learned": GaussianLearned,
+    "laplace": Laplace,
 }

@@ -34,6 +34,7 @@ REAL: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-6, 1.0),
     "sigma": (0.01, 30.0),
     "variance_floor": (1e-8, 1.0),
+    "scale": (0.01, 1000.0),
     "held_out": (0.02, 0.5),
 }
 MAX_LAYERS, MAX_WIDTH = 4, 8192
@@ -49,8 +50,8 @@ NOMINAL_FLOPS, NOMINAL_STEP_SECONDS = 60e9, 1e-3
 class RunSpec:
     """One run: data, p(x|z,w), network, objective and luck. Invalid values raise SpecError.
 
-    `sigma` counts for `gaussian_identity` alone and `variance_floor` for `gaussian_learned` alone; a field that
-    the likelihood does not use goes back to its default and is no part of the run's identity.
+    `sigma` counts for `gaussian_identity` alone, `variance_floor` for `gaussian_learned` and `scale` for `laplace`; a
+    field that the likelihood does not use goes back to its default and is no part of the run's identity.
     """
 
     dataset: str = "mnist"
@@ -66,6 +67,7 @@ class RunSpec:
     binarize: str = "none"
     sigma: float = 1.0
     variance_floor: float = 1e-3
+    scale: float = 1.0
     held_out: float = 0.2  # share of the images kept away from training
 
     def __post_init__(self) -> None:

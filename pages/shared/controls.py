@@ -13,6 +13,7 @@ from vae_core.data import DATASETS
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.store import Store
+from vae_core.shipped import DECODERS
 from vae_core.spec import REAL, WHOLE, RunSpec, cost, setting, shown
 
 PIXELS = {"none": "As they are (grey)", "threshold": "Black and white", "stochastic": "Tossed like coins"}
@@ -67,6 +68,7 @@ def controls(store: Store) -> dict[str, RunSpec]:
             step=0.001,
             format="%g",
         )
+        _number("scale", "Laplace's b", "Scale of the Laplace noise: its standard deviation is √2·b.", format="%g")
         _number("held_out", "Held-out share", "Images kept away from training.", step=0.05)
     SETTINGS.mirror()
     return _specs()
@@ -139,7 +141,7 @@ SETTINGS = PageSettings(
     {
         **{name: Setting(getattr(RunSpec, name), _read) for name in FIELDS},
         "hidden": Setting(_layers(RunSpec.hidden), _read, lambda sizes: [sizes.replace(" ", "")]),
-        "decoders": Setting(list(LIKELIHOODS), _read_decoders, list),
+        "decoders": Setting(list(DECODERS), _read_decoders, list),
         "run": Setting("", _no_run),
     },
 )
