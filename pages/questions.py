@@ -1,7 +1,46 @@
+"""The questions people bring: predict, then see the answer and open the page that shows it."""
+
 import streamlit as st
 
-from pages.shared.address import PageSettings
+from pages.shared.address import PageSettings, choice, words
+from pages.shared.explain import ending, page_words
+from pages.shared.quiz import Question, questions
 
-SETTINGS = PageSettings("questions", {})
+asked = questions()
+text = page_words("questions")
+SETTINGS = PageSettings("questions", {"search": words(), "question": choice(["", *(one.key for one in asked)], "")})
 SETTINGS.follow()
-st.title("questions")
+
+
+def show(one: Question) -> None:
+    skipped = f"questions.skip.{one.key}"
+    guess = st.radio(one.predict, one.options, index=None, key=f"questions.guess.{one.key}") if one.options else ""
+    if guess is None and not st.session_state.get(skipped):
+        st.button("Skip to the answer", key=skipped, type="tertiary", icon=":material/skip_next:")
+        return
+    st.markdown(one.answer)
+    for link in one.links:
+        st.page_link(f"pages/{link.page}.py", label=link.label, query_params=link.query, icon=":material/open_in_new:")
+
+
+st.title("Questions")
+st.markdown(text[""])
+
+
+@st.fragment(key="questions")
+def listed() -> None:
+    st.text_input("Search the questions", type="search", live=True, **SETTINGS.keep("search"))
+    found = [one for one in asked if one.matches(SETTINGS["search"] or "")]
+    st.caption(f"{len(found)} of {len(asked)} questions")
+    if not found:
+        st.info("No question has all these words. Try fewer.", icon=":material/search_off:")
+    for one in found:
+        box = st.expander(one.belief, expanded=one.key == SETTINGS["question"], key=one.key, on_change="rerun")
+        if box.open:
+            with box:
+                show(one)
+    SETTINGS.mirror()
+
+
+listed()
+ending(text)

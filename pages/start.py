@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared.address import PageSettings
+from pages.shared.address import PageSettings, whole
 from pages.shared.explain import explanation
 from pages.shared.figures import enlarged, nats
 from pages.shared.lanes import heading
@@ -11,7 +11,8 @@ from vae_core.likelihoods import LIKELIHOODS
 from vae_core.shipped import N_DRAWS, SPECS, load_examples
 from vae_core.tiles import png
 
-PageSettings("start", {}).follow()
+SETTINGS = PageSettings("start", {"digit": whole(0, 9, 3)})
+SETTINGS.follow()
 inputs, examples = load_examples()
 
 
@@ -28,19 +29,20 @@ st.markdown(
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
     digit = st.segmented_control(
-        "A held-out digit x", list(range(10)), default=3, required=True, key="digit", persist_state="session", wrap=True
+        "A held-out digit x", list(range(10)), required=True, wrap=True, **SETTINGS.keep("digit")
     )
     st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
     if st.button("Train them yourself", icon=":material/play_arrow:", type="primary"):
         st.switch_page("pages/train.py")
+SETTINGS.mirror()
 draw = st.session_state.get("draw", 0)
 for (key, under), column in zip(examples.items(), st.columns(len(examples))):
-    name, example = LIKELIHOODS[key].name, under[digit or 0]
+    name, example = LIKELIHOODS[key].name, under[digit]
     with column, st.container(border=True):
         heading(SPECS[key])
         st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
         pictures = [
-            (inputs[digit or 0], "input x", f"The held-out digit {digit}"),
+            (inputs[digit], "input x", f"The held-out digit {digit}"),
             (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
             (example.samples[draw], "one sample, clipped", f"A draw from p(x|z,w) under {name}, clipped for display"),
         ]

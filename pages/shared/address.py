@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from vae_core.errors import SpecError
 from vae_core.spec import shown
@@ -92,6 +93,7 @@ class PageSettings:
     def follow(self, opened: Callable[[Address], Address] = lambda address: address) -> None:
         """Call first. Entering the page by a link sets what the link says (`opened` may rewrite it before) and
         brings the rest to its defaults; a part refused is told, and leaves that setting as it was."""
+        _leave_legacy_pages()
         state = st.session_state
         address = _address() or state.pop("link", {})
         entered, state["page"] = state.get("page") != self.page, self.page
@@ -136,6 +138,15 @@ def parse(settings: Mapping[str, Setting], address: Address) -> tuple[dict[str, 
 def plain(text: str) -> str:
     """Words from a link as words: no Markdown of a stranger's draws images or links into this page."""
     return re.sub(r"([\\`*\[\]<$~])", r"\\\1", text)
+
+
+def _leave_legacy_pages() -> None:
+    """A server whose very first visitor follows a link to a page runs that page alone, as Streamlit did before
+    st.navigation, because the folder is called pages/. Run it again through app.py."""
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.session_state["link"] = _address()
+        st.rerun()  # which forgets what the address said
 
 
 def _address() -> Address:

@@ -36,11 +36,16 @@ def explanation(key: str) -> tuple[str, str]:
 
 def page_words(page: str) -> Parts:
     """`assets/pages/<page>.md`, with each [[term]] linked to its meaning in the glossary, shown on hover."""
-    parts, terms = Parts(ASSETS / "pages" / f"{page}.md"), glossary()
-    link = lambda found: _term(found[1], found[2] or found[1], terms)
+    parts = Parts(ASSETS / "pages" / f"{page}.md")
     for heading, body in parts.items():
-        parts[heading] = re.sub(r"\[\[([^\]|]+)(?:\|([^\]]+))?\]\]", link, body)
+        parts[heading] = with_terms(body)
     return parts
+
+
+def with_terms(text: str) -> str:
+    terms = glossary()
+    link = lambda found: _term(found[1], found[2] or found[1], terms)
+    return re.sub(r"\[\[([^\]|]+)(?:\|([^\]]+))?\]\]", link, text)
 
 
 def glossary() -> dict[str, str]:

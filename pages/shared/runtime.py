@@ -9,7 +9,6 @@ import threading
 import time
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
@@ -32,22 +31,12 @@ def _import_torch(engine: Engine) -> None:
 
 def get_engine() -> Engine:
     """The engine; where runs cannot be kept at all, the page ends here with a sentence saying why."""
-    _leave_legacy_pages()
     try:
         engine = _engine()
     except StoreError as error:
         st.error(str(error), title="There is nowhere to keep runs", icon=":material/hard_drive:")
         st.stop()
     return engine
-
-
-def _leave_legacy_pages() -> None:
-    """A server whose very first visitor follows a link to a page runs that page alone, as Streamlit did before
-    st.navigation, because the folder is called pages/. Run it again through app.py."""
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.session_state["link"] = {name: st.query_params.get_all(name) for name in st.query_params}
-        st.rerun()  # which forgets what the address said
 
 
 @st.cache_resource(show_spinner=False)

@@ -49,7 +49,7 @@ def test_start_shows_the_three_numbers_of_the_chosen_digit(open_page) -> None:
     page = open_page("start")
     _, examples = load_examples()
     for digit in (3, 8):
-        page.segmented_control(key="digit").set_value(digit).run()
+        page.segmented_control(key="start.digit").set_value(digit).run()
         for key in SPECS:
             shown = f"{examples[key][digit].log_prob:,.1f}".replace("-", "−")
             assert f"ln p(x|z,w) = **{shown}** nats" in text(page)
