@@ -119,7 +119,8 @@ def _duration(seconds: float) -> str:
 
 
 def _read(name: str, texts: list[str]) -> Any:
-    value = getattr(RunSpec.from_dict({name: setting(name, texts[-1])}), name)
+    value = setting(name, texts[-1])
+    RunSpec.from_dict({name: value})
     return _layers(value) if name == "hidden" else value
 
 
@@ -127,7 +128,7 @@ def _read_decoders(name: str, texts: list[str]) -> list[str]:
     return list(dict.fromkeys(RunSpec(likelihood=text).likelihood for text in texts))
 
 
-def _layers(sizes: tuple[int, ...]) -> str:
+def _layers(sizes: Sequence[int]) -> str:
     return ", ".join(map(str, sizes))
 
 
