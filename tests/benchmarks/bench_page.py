@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 import time
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect, sync_playwright
+from streamlit.testing.v1 import AppTest
 
 from tests.browser import chromium
-from tests.browser.conftest import Server, wait_until
+from tests.browser.conftest import ROOT, Server, wait_until
 
 FIRST_PICTURE = """() => new Promise((done) => {
   const button = [...document.querySelectorAll('button')].find((one) => one.innerText.includes('Train'));
@@ -36,6 +38,24 @@ def main() -> None:
             measure(page, server)
         finally:
             server.stop()
+        for lanes, query in {"three empty lanes": {"epochs": "1"}, "three lanes full": {}}.items():
+            report(f"the script of a rerun without browser, {lanes}", script_times(folder, query), "ms", "50")
+
+
+def script_times(folder: str, query: dict[str, str], times: int = 20) -> list[float]:
+    """Milliseconds of the Train page's script and its messages: what the server does of a control's rerun."""
+    os.environ["VAE_HOME"] = folder
+    page = AppTest.from_file(str(ROOT / "pages/train.py"), default_timeout=60)
+    for name, text in query.items():
+        page.query_params[name] = text
+    page.run()
+    found = []
+    for turn in range(times):
+        page.number_input(key="train.seed").set_value(turn % 2 * 5)
+        began = time.perf_counter()
+        page.run()
+        found.append(1000 * (time.perf_counter() - began))
+    return found[::2] if not query else found  # seed 0 is the one trained
 
 
 def measure(page: Page, server: Server) -> None:

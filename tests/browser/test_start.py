@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import ROOT, Server
 
 
 def test_digits_and_draws(page: Page, server: Server) -> None:
@@ -22,15 +22,18 @@ def test_digits_and_draws(page: Page, server: Server) -> None:
     expect(page.get_by_role("heading", name="Train decoders side by side")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("path", ["/", "/train"])
+PAGES = ["", *sorted(path.stem for path in (ROOT / "pages").glob("[a-z]*.py") if path.stem != "start")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+@pytest.mark.parametrize("path", PAGES)
 def test_nothing_sticks_out(browser: Browser, server: Server, path: str, width: int, scheme) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    page.goto(server.url + path)
+    page.goto(f"{server.url}/{path}")
     expect(page.locator("h1")).to_be_visible(timeout=30_000)
-    expect(page.locator(".katex").nth(2)).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
     wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, f"the page is {wide} px wider than the window"
     background = page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).backgroundColor")
