@@ -30,6 +30,20 @@ function axis(panel, side, map, ticks, at, label = String) {
     const line = side === "x" ? { x1: p, x2: p, y1: at, y2: at + 4 } : { x1: at - 4, x2: at, y1: p, y2: p };
     part(group, `tick ${index}`, "line", line);
   });
+  for (const name in group.parts) {
+    const shown = Number(name.split(" ")[1]) < ticks.length; // the axis may have had more ticks before
+    group.parts[name].style.display = shown ? "" : "none";
+  }
+}
+
+// About six round numbers from low to high.
+function roundTicks(low, high) {
+  const rough = (high - low) / 6;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((digit) => digit * power).find((size) => size >= rough * 0.999);
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.floor(high / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, index) => Number(((first + index) * step).toPrecision(6)));
 }
 
 function path(points) {
@@ -37,8 +51,9 @@ function path(points) {
 }
 
 // Let a surface be dragged. move(x, y) gets viewBox coordinates; step(dx, dy) arrow keys in units of one, ten with
-// Shift; end() comes when the pointer or key is let go.
-function draggable(svg, { move, step, end }) {
+// Shift; end() comes when the pointer or key is let go, and cancel(), where there is one, when a touch turned out to
+// scroll the page.
+function draggable(svg, { move, step, end, cancel = end }) {
   const point = (event) => {
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
     move(at.x, at.y);
@@ -50,10 +65,13 @@ function draggable(svg, { move, step, end }) {
     point(event);
   };
   svg.onpointermove = (event) => svg.dragging && point(event);
-  svg.onpointerup = svg.onpointercancel = () => {
-    if (svg.dragging) end();
+  const over = (what) => () => {
+    if (!svg.dragging) return;
     svg.dragging = false;
+    what();
   };
+  svg.onpointerup = over(end);
+  svg.onpointercancel = over(cancel);
   svg.onkeydown = (event) => {
     const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const way = ways[event.key];

@@ -1,0 +1,215 @@
+"""One pixel as a person drags it: the picture's numbers against the core, and what goes to the server, and when."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, WebSocket, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from tests.browser.conftest import Server, wait_until
+from vae_core.pixel import ACTIVATIONS, DECODERS, one_pixel, shares, tiny_network
+
+PANELS = ("network", "link", "pixel", "loss")
+
+
+def open_page(page: Page, server: Server, query: str = "") -> None:
+    page.goto(f"{server.url}/one_pixel?{query}")
+    expect(page.locator(".one-pixel[data-numbers]")).to_be_visible()
+    expect(page.get_by_role("heading", name="Words")).to_be_visible()  # the last thing on the page
+
+
+def numbers(page: Page) -> dict[str, Any]:
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    return json.loads(page.locator(".one-pixel").get_attribute("data-numbers") or "")
+
+
+def panel(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-panel={name}]")
+
+
+def point(page: Page, name: str, across: float) -> tuple[float, float]:
+    """A place in a panel, from 0 at the left of its frame to 1 at the right, in pixels of the window."""
+    panel(page, name).scroll_into_view_if_needed()
+    box = panel(page, name).bounding_box()
+    assert box
+    return box["x"] + box["width"] * (40 + across * 312) / 360, box["y"] + box["height"] * 0.4
+
+
+def check(seen: dict[str, Any]) -> None:
+    """What the picture shows is what the core says of the same state."""
+    core = one_pixel(seen["decoder"], seen["a"], seen["x"], seen["log_var"], seen["sigma"])
+    for name in ("mean", "stddev", "log_prob", "outside", "on_floor"):
+        assert seen[name] == pytest.approx(getattr(core, name), abs=1e-6), (name, seen)
+    slopes = [seen["slope_a"], seen["slope_log_var"]][: len(core.slopes)]
+    assert slopes == pytest.approx(core.slopes, abs=1e-6)
+    assert seen["bias"] == pytest.approx(seen["a"] - tiny_network(seen["z"], seen["activation"]), abs=1e-6)
+    assert abs(seen["share"] - core.outside) < 4 * (0.25 / 200) ** 0.5  # 200 draws, four standard errors
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_numbers_are_the_cores(page: Page, server: Server, decoder: str) -> None:
+    activation = ACTIVATIONS[DECODERS.index(decoder)]
+    open_page(page, server, f"decoder={decoder}&activation={activation}&sigma=0.4")
+    seen = [numbers(page)]
+    for name in (*PANELS, "variance")[: 5 if decoder == "gaussian_learned" else 4]:
+        page.mouse.move(*point(page, name, 0.5))
+        page.mouse.down()
+        for step in range(8):
+            page.mouse.move(*point(page, name, 0.02 + 0.96 * ((3 * step + 1) % 8) / 7))
+            seen.append(numbers(page))
+        page.mouse.up()
+    different = {json.dumps(one, sort_keys=True) for one in seen}
+    assert len(different) > 25
+    for one in seen:
+        check(one)
+
+
+def test_the_state_where_the_floor_is_active(page: Page, server: Server) -> None:
+    open_page(page, server, "decoder=gaussian_learned&log_var=-8&x=0.5")
+    seen = numbers(page)
+    check(seen)
+    assert seen["on_floor"]
+    expect(page.get_by_text("σ² is at its floor of 0.001")).to_be_visible()
+    expect(page.locator(".one-pixel .badge")).to_have_text("ln of a probability density, nats")
+
+
+class Sent:
+    """The messages to the server that a person caused: not those of a fragment that looks again by itself."""
+
+    def __init__(self, page: Page):
+        self.count = 0
+        page.on("websocket", lambda socket: self.watch(socket))
+
+    def watch(self, socket: WebSocket) -> None:
+        socket.on("framesent", self.frame)
+
+    def frame(self, payload: str | bytes) -> None:
+        message = BackMsg()
+        message.ParseFromString(payload if isinstance(payload, bytes) else payload.encode())
+        self.count += not message.rerun_script.is_auto_rerun
+
+
+def test_a_drag_is_told_to_the_server_once_and_only_at_its_end(page: Page, server: Server) -> None:
+    sent = Sent(page)
+    open_page(page, server, "decoder=gaussian_identity")
+    before, drawn = sent.count, numbers(page)["drawn"]
+    page.mouse.move(*point(page, "loss", 0.3))
+    page.mouse.down()
+    page.evaluate(
+        "() => { window.frames_seen = 0; const go = () => { window.frames_seen++; requestAnimationFrame(go) }; go() }"
+    )
+    for step in range(60):
+        page.mouse.move(*point(page, "loss", 0.3 + step / 200))
+    held = numbers(page)
+    assert held["a"] == pytest.approx(-3 + 7 * (0.3 + 59 / 200), abs=0.02)
+    assert sent.count == before, "nothing is sent while the pointer is down"
+    frames = page.evaluate("window.frames_seen")
+    assert 1 <= held["drawn"] - drawn <= frames + 2, "at most one drawing a frame"
+    page.mouse.up()
+    expect(page.get_by_role("spinbutton", name="a, the raw output")).to_have_value(f"{held['a']:.3f}")
+    assert sent.count == before + 1
+    assert f"a={held['a']:g}" in page.url
+    assert numbers(page)["a"] == held["a"]
+
+
+def test_arrow_keys_move_and_shift_moves_further(page: Page, server: Server) -> None:
+    open_page(page, server, "decoder=gaussian_learned")
+    for name, setting, key, change in [
+        ("link", "a", "ArrowRight", 0.05),
+        ("loss", "a", "Shift+ArrowLeft", -0.5),
+        ("network", "z", "ArrowUp", 0.05),
+        ("pixel", "x", "ArrowDown", -0.05),
+        ("variance", "log_var", "ArrowLeft", -0.1),
+    ]:
+        before = numbers(page)
+        panel(page, name).focus()
+        panel(page, name).press(key)
+        after = numbers(page)
+        assert after[setting] - before[setting] == pytest.approx(change, abs=0.011), name
+        assert float(panel(page, name).get_attribute("aria-valuenow") or "nan") == after[setting]
+        check(after)
+    expect(page.get_by_role("spinbutton", name="ln σ², 2nd output")).to_have_value("-2.10")
+
+
+def test_typed_numbers_and_switches_move_the_picture(page: Page, server: Server) -> None:
+    open_page(page, server)
+    box = page.get_by_role("spinbutton", name="a, the raw output")
+    box.fill("-1.25")
+    box.press("Enter")
+    assert wait_until(lambda: numbers(page)["a"] == -1.25)
+    page.get_by_role("button", name="Sure of white, and wrong").click()
+    assert wait_until(lambda: (numbers(page)["a"], numbers(page)["x"]) == (4, 0))
+    kept = numbers(page)
+    page.get_by_role("radio", name="sigmoid").click()
+    assert wait_until(lambda: numbers(page)["activation"] == "sigmoid")
+    seen = numbers(page)
+    same = ("a", "z", "mean", "log_prob", "slope_a")
+    assert [seen[name] for name in same] == [kept[name] for name in same], "the hidden activation decides nothing"
+    assert seen["bias"] != kept["bias"]
+    check(seen)
+
+
+def test_what_is_typed_out_of_range_is_refused_with_what_is_allowed(page: Page, server: Server) -> None:
+    open_page(page, server)
+    box = page.get_by_role("spinbutton", name="a, the raw output")
+    box.fill("60")
+    box.press("Enter")
+    assert "6" in box.evaluate("box => box.validationMessage")
+    assert numbers(page)["a"] == 0.5
+
+
+def test_drawing_again_leaves_the_network_alone(page: Page, server: Server) -> None:
+    open_page(page, server, "decoder=gaussian_identity&a=0.5")
+    first = numbers(page)
+    dots = page.locator("[data-panel=pixel] .dots")
+    places = dots.first.get_attribute("d")
+    red = (dots.nth(1).get_attribute("d") or "").count("M")
+    assert red / 200 == first["share"]
+    page.get_by_role("button", name="Draw 200 again").click()
+    second = numbers(page)
+    assert dots.first.get_attribute("d") != places
+    assert (second["a"], second["log_prob"], second["outside"]) == (first["a"], first["log_prob"], first["outside"])
+    assert second["outside"] == pytest.approx(0.617, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("query", "state"),
+    [
+        ("decoder=gaussian_identity&a=0.5", {"decoder": "gaussian_identity", "a": 0.5, "sigma": 1}),
+        ("decoder=bernoulli&x=0.5", {"decoder": "bernoulli", "x": 0.5}),
+        ("decoder=gaussian_learned&log_var=-6", {"decoder": "gaussian_learned", "log_var": -6}),
+        ("decoder=bernoulli&activation=gelu", {"decoder": "bernoulli", "activation": "gelu"}),
+    ],
+)
+def test_a_link_opens_its_state(page: Page, server: Server, query: str, state: dict[str, Any]) -> None:
+    open_page(page, server, query)
+    seen = numbers(page)
+    assert seen.items() >= state.items()
+    check(seen)
+    badge = page.locator(".one-pixel .badge")
+    if query.endswith("x=0.5"):
+        expect(badge).to_have_text("a loss here, not ln p")
+        expect(page.get_by_text("is neither 0 nor 1")).to_be_visible()
+
+
+def test_a_softmax_makes_pixels_compete(page: Page, server: Server) -> None:
+    open_page(page, server)
+    four = page.locator(".four-pixels")
+    four.scroll_into_view_if_needed()
+    read = lambda: json.loads(four.get_attribute("data-numbers") or "")
+    before = read()
+    slider = four.get_by_role("slider").first
+    slider.focus()
+    for _ in range(10):
+        slider.press("ArrowRight")
+    after = read()
+    assert after["a"][0] > before["a"][0]
+    assert after["sigmoid"][1:] == before["sigmoid"][1:]
+    assert all(now < then for now, then in zip(after["softmax"][1:], before["softmax"][1:]))
+    for seen in (before, after):
+        sigmoid, softmax = shares(seen["a"])
+        assert seen["sigmoid"] == pytest.approx(sigmoid, abs=1e-9)
+        assert seen["softmax"] == pytest.approx(softmax, abs=1e-9)
