@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def tensors() -> dict[str, torch.Tensor]:
 
 
 def executed(lines: str, values: dict[str, torch.Tensor]) -> torch.Tensor:
-    names = {"F": F, "math": math, "mu": values["out"], "f": values["out"], **values}
+    names: dict[str, Any] = {"F": F, "math": math, "mu": values["out"], "f": values["out"], **values}
     exec(lines, names)  # the page's own words, to be pasted into a training loop
     return names["loss"]
 
@@ -119,12 +121,13 @@ def test_every_corrected_snippet_is_minus_the_elbo(loss: str, noise: float) -> N
 
 def test_every_run_has_the_minimiser_of_its_code() -> None:
     """The trainer minimises beta * KL - ln p: its gradients must be the written loss's up to one factor."""
-    for code in CODES:
-        spec = run_spec(LossCode(**{**vars(code), "n_pixels": 64}), "digits", epochs=1)
+    for short in CODES:
+        code = replace(short, n_pixels=64)
+        spec = run_spec(code, "digits", epochs=1)
         ratio = {"sigma": spec.sigma**2 * spec.beta, "scale": spec.scale * spec.beta}
         held = make_likelihood(spec).settings
         value = next((ratio[name] for name in held), spec.beta)
-        assert value == pytest.approx(meaning(LossCode(**{**vars(code), "n_pixels": 64})).value, rel=1e-12)
+        assert value == pytest.approx(meaning(code).value, rel=1e-12)
 
 
 def test_runs_within_and_beyond_their_bounds() -> None:
@@ -161,11 +164,10 @@ def test_the_derivation_in_latex(code: LossCode, latex: str) -> None:
 
 def test_forecasts() -> None:
     eigenvalues = np.array([4.0, 2.0, 1.0, 0.1])
-    shape = {"n_pixels": 4, "latent_dim": 2}
-    seen = forecast(LossCode(pixels="sum", **shape), eigenvalues, 7.1)
+    seen = forecast(LossCode(pixels="sum", n_pixels=4, latent_dim=2), eigenvalues, 7.1)
     assert seen.linear is not None and seen.linear.active == 2
     assert seen.linear.kl == pytest.approx(0.5 * math.log(4 * 2 / 0.25))
     assert seen.most_kl == pytest.approx(7.1)  # total variance / (2 sigma^2), sigma^2 = 1/2
-    other = forecast(LossCode("bce_binary", **shape), eigenvalues, 3.0)
+    other = forecast(LossCode("bce_binary", n_pixels=4, latent_dim=2), eigenvalues, 3.0)
     assert other.linear is None
     assert other.most_kl == pytest.approx(3.0 / 4)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vae_core.errors import SpecError
-from vae_core.exact import LinearVae, linear_vae
+from vae_core.exact import LinearVae, best_variance, linear_vae, mean_absolute_residual
 from vae_core.spec import REAL, RunSpec
 
 LOSSES = ("squared", "absolute", "bce_grey", "bce_binary")
@@ -32,7 +32,7 @@ _REDUCED = {  # the KL's, over latents and over the batch
     ("sum", "mean"): ".sum(1).mean()",
     ("mean", "sum"): ".mean(1).sum()",
 }
-_KL = "kl = 0.5 * (m.square() + log_var.exp() - 1 - log_var)  # (batch, latents), to the prior N(0, I)"
+_KL = "kl = 0.5 * (m.square() + log_var.exp() - 1 - log_var)  # (batch, latents)"
 _BLACK_AND_WHITE = "x = (x > 0.5).float()  # black and white"
 
 
@@ -81,6 +81,11 @@ class Meaning:
     scale: float
     offset: float  # nats
 
+    @property
+    def deviation(self) -> float:
+        """The noise's standard deviation; not for a Bernoulli."""
+        return math.sqrt(self.value) if self.parameter == "sigma2" else math.sqrt(2) * self.value
+
 
 def meaning(code: LossCode) -> Meaning:
     D, ratio, scale = code.n_pixels, code.ratio, code.kl_weight
@@ -109,6 +114,24 @@ def forecast(code: LossCode, eigenvalues: np.ndarray, excess_error: float) -> Fo
     return Forecast(excess_error / code.ratio, linear)
 
 
+def outlook(code: LossCode, seen: Forecast, best: float) -> str:
+    """What will happen, in a word or two; `best` is sigma^2_ML with as many latents."""
+    if seen.linear is None:
+        return "ceiling collapse" if seen.most_kl < 1 else "no forecast"
+    if seen.linear.active == 0:
+        return "collapse"
+    if seen.linear.active < code.latent_dim:
+        return "some"
+    share = meaning(code).value / best
+    return "too sure" if share < 0.25 else "fair" if share < 4 else "noisy"
+
+
+def right_already(code: LossCode) -> bool:
+    """Whether nothing is left to correct: a likelihood without a width, and the KL weighted as in the ELBO."""
+    found = meaning(code)
+    return code.loss == "bce_binary" and math.isclose(found.value, 1.0)
+
+
 def derivation(code: LossCode) -> str:
     """How the parameter follows from the code, in LaTeX: sigma^2 = D w / 2 = 784 * 0.01 / 2 = 3.92."""
     found = meaning(code)
@@ -133,6 +156,13 @@ def _power(number: str) -> str:
     """1e-05 as LaTeX."""
     mantissa, _, exponent = number.partition("e")
     return rf"{mantissa}\cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+
+def noise_left(code: LossCode, images: np.ndarray, eigenvalues: np.ndarray) -> float:
+    """sigma^2 or b that the best linear decoder leaves of images (n, D), sigma and b to two digits; 0 for BCE."""
+    if code.loss == "squared":
+        return float(f"{math.sqrt(best_variance(eigenvalues, code.latent_dim)):.2g}") ** 2
+    return float(f"{mean_absolute_residual(images, code.latent_dim):.2g}") if code.loss == "absolute" else 0.0
 
 
 def corrected(code: LossCode, noise: float) -> LossCode:

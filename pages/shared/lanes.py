@@ -37,12 +37,22 @@ def _show_lane(
     _progress(store, run, spec)
     if history:
         assert run is not None
-        _pictures(store, key, run, at_share(history, share, run.total_steps), prior)
+        _pictures(store, run, at_share(history, share, run.total_steps), prior)
         _curves(store, key, run, history)
     plain, rest = explanation(key)
     st.markdown(plain)
     with st.expander("Symbol, code and what to watch"):
         st.markdown(rest)
+
+
+def show_run(store: Store, lane: str, spec: RunSpec) -> None:
+    """A run as far as it is now, in a lane of that name: two lanes may hold the same likelihood."""
+    run = store.run(spec.id)
+    _progress(store, run, spec)
+    history = store.history(spec.id) if run else []
+    if run and history:
+        _pictures(store, run, history[-1], "mean")
+        _curves(store, lane, run, history)
 
 
 def heading(spec: RunSpec) -> None:
@@ -93,14 +103,14 @@ def _progress(store: Store, run: Run | None, spec: RunSpec) -> None:
         st.caption(run.message)
 
 
-def _pictures(store: Store, key: str, run: Run, seen: dict[str, Any], prior: str) -> None:
-    name = LIKELIHOODS[key].name
+def _pictures(store: Store, run: Run, seen: dict[str, Any], prior: str) -> None:
+    name = title(run.spec)
     pictures = store.pictures(run.id, seen["step"])
     terms = ("−BCE", "−BCE − KL") if loss_only(run.spec) else ("reconstruction", "ELBO")
     st.markdown(
         f"After step {seen['step']:,}, held out: {terms[0]} **{nats(seen['reconstruction'])}**, "
         f"KL **{nats(seen['kl'])}**, {terms[1]} **{nats(seen['elbo'])}** nats per image; "
-        f"MSE **{seen['mse']:.4f}** per pixel."
+        f"MSE **{seen['mse']:.4f}** per pixel; **{seen['active_latents']}** of {run.spec.latent_dim} latents active."
     )
     if not pictures:
         return  # thinned away between two readings of the store
@@ -129,19 +139,20 @@ def _pictures(store: Store, key: str, run: Run, seen: dict[str, Any], prior: str
         )
 
 
-def _curves(store: Store, key: str, run: Run, history: list[dict[str, Any]]) -> None:
+def _curves(store: Store, lane: str, run: Run, history: list[dict[str, Any]]) -> None:
     training = store.curve(run.id)
     reconstruction = "−BCE" if loss_only(run.spec) else "E[ln p(x|z,w)]"
+    name = LIKELIHOODS[run.spec.likelihood].name
     titles = {"reconstruction": f"Reconstruction, {reconstruction}, nats per image", "kl": "KL, nats per image"}
     for column, (part, title) in enumerate(titles.items(), start=1):
         rows = [(point[0], "training", point[column]) for point in training]
         rows += [(seen["step"], "held out", seen[part]) for seen in history]
         st.vega_lite_chart(
             pd.DataFrame(rows, columns=["step", "part", "value"]),
-            lane_chart(key, title, run.total_steps),
+            lane_chart(run.spec.likelihood, title, run.total_steps),
             height=240,
-            key=f"{part}_{key}",
-            alt=f"{title} under {LIKELIHOODS[key].name}, over training steps",  # a new alt would draw the chart anew
+            key=f"{part}_{lane}",
+            alt=f"{title} under {name}, over training steps",  # a new alt would draw the chart anew
         )
 
 
