@@ -96,8 +96,18 @@ def enlarged(png: bytes) -> str:
 @lru_cache(maxsize=64)
 def coloured(png: bytes) -> str:
     """The same with grey levels in viridis, dark to light."""
+    return _painted(png, "Viridis")
+
+
+@lru_cache(maxsize=64)
+def diverging(png: bytes) -> str:
+    """The same with the middle grey white, darker ones blue and lighter ones red: for what has a sign."""
+    return _painted(png, "RdBu_r")
+
+
+def _painted(png: bytes, palette: str) -> str:
     image = Image.open(io.BytesIO(png)).convert("L")
-    image.putpalette(_viridis())
+    image.putpalette(_palette(palette))
     return _zoom(image)
 
 
@@ -109,9 +119,9 @@ def _zoom(image: Image.Image) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-@lru_cache(maxsize=1)
-def _viridis() -> list[int]:
+@lru_cache
+def _palette(name: str) -> list[int]:
     from plotly.colors import sample_colorscale  # not at the top: the first page waits for no plotting library
 
-    colours = sample_colorscale("Viridis", [level / 255 for level in range(256)], colortype="tuple")
+    colours = sample_colorscale(name, [level / 255 for level in range(256)], colortype="tuple")
     return [round(255 * channel) for colour in colours for channel in colour]

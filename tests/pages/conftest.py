@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import runtime
@@ -21,6 +23,14 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         engine = runtime._engine()
         yield engine
         engine.close()
+
+
+@pytest.fixture(autouse=True)
+def page_links(monkeypatch) -> list[dict[str, Any]]:
+    """The links a page draws. One run by itself knows no other page, and st.page_link would refuse."""
+    links: list[dict[str, Any]] = []
+    monkeypatch.setattr(st, "page_link", lambda page, **how: links.append({"page": page, **how}))
+    return links
 
 
 @pytest.fixture
