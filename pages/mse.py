@@ -1,7 +1,240 @@
+"""MSE is a Gaussian: the same number and gradient, the sigma residuals ask for, what sigma does to training."""
+
+from __future__ import annotations
+
+import pandas as pd
 import streamlit as st
+import torch
 
-from pages.shared.address import PageSettings
+from pages.shared.address import PageSettings, choice, real, whole
+from pages.shared.explain import ending, page_words
+from pages.shared.figures import diverging, enlarged, nats
+from pages.shared.lanes import KIND
+from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.sigma_runs import show_again, show_kl, show_runs, summaries
+from pages.shared.trained import vae_of
+from pages.shared.widget import widget
+from vae_core.errors import CheckpointError, StoreError
+from vae_core.pictures import grey
+from vae_core.residuals import (
+    HeldOut,
+    fit,
+    held_out,
+    histogram,
+    identity,
+    reconstruct,
+    saved_by_two_sigmas,
+    share_outside,
+)
+from vae_core.shipped import SPECS
+from vae_core.tiles import png
 
-SETTINGS = PageSettings("mse", {})
+IDENTITY = SPECS["gaussian_identity"]
+N_DRAWS = 1000
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+GUESSES = {"grows": "It grows", "same": "It stays the same", "shrinks": "It shrinks", "skip": "Just show me"}
+SETTINGS = PageSettings(
+    "mse",
+    {
+        "image": whole(0, IDENTITY.n_held_out - 1, 0),
+        "sigma": real(0.01, 3.0, 1.0),
+        "draw": whole(0, N_DRAWS - 1, 0),
+        "guess": choice(list(GUESSES), None),
+    },
+)
+WIDGET = widget("sigma", "svg")
+WORDS = page_words("mse")
+
+
+@st.cache_resource(show_spinner="Reading the held-out images")
+def images() -> HeldOut:
+    return held_out(IDENTITY)
+
+
+def exact(value: float, places: int) -> str:
+    return f"{value:,.{places}f}".replace("-", "−")
+
+
+def small(value: float) -> str:
+    """A rounding error: 6.1·10⁻⁵."""
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits}·10{str(int(power)).translate(RAISED)}".replace("-", "−") if value else "0"
+
+
+# One image -----------------------------------------------------------------------------------------------------------
+
+
+def choose_image(labels: list[int]) -> int:
+    """Draw the choice by digit and by number; both say the same."""
+    st.session_state["mse.digit"] = labels[SETTINGS["image"]]
+
+    def first_of_digit() -> None:
+        SETTINGS["image"] = labels.index(st.session_state["mse.digit"])
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "A held-out digit x", range(10), key="mse.digit", required=True, on_change=first_of_digit, wrap=True
+        )
+        st.number_input(
+            "Held-out image",
+            0,
+            len(labels) - 1,
+            width=140,
+            help=f"0 to {len(labels) - 1}; the digit above is the first of its kind.",
+            **SETTINGS.keep("image"),
+        )
+    return SETTINGS["image"]
+
+
+def signed(values: torch.Tensor) -> str:
+    """Values in [-1, 1] as a picture: blue below 0, white, red above."""
+    return diverging(png(grey((values[None] + 1) / 2)))
+
+
+def show_value(x: torch.Tensor, mu: torch.Tensor) -> None:
+    st.subheader("1. The same number, the same gradient")
+    st.markdown(WORDS["The same number"])
+    single, double = identity(x, mu), identity(x.double(), mu.double())
+    left, right = st.columns([1, 2])
+    with left, st.container(horizontal=True, gap="small"):
+        st.image(enlarged(png(grey(x[None]))), caption="input x", width=130, alt="The held-out image x")
+        caption = "mean μ, clipped for display"
+        st.image(enlarged(png(grey(mu[None]))), caption=caption, width=130, alt="The decoder's mean for x")
+    with right:
+        st.markdown(KIND["density"])
+        rows = {
+            "½·SSE": (single.half_sse, double.half_sse),
+            f"(D/2) ln 2π, D = {len(x)}": (single.constant, double.constant),
+            "their sum": (single.loss, double.loss),
+            "−ln N(x; μ, I), by torch.distributions": (single.nll, double.nll),
+            "−ln N(x; μ, I), by the loss the app trains with": (single.nll_core, double.nll_core),
+        }
+        table = {name: [exact(a, 4), exact(b, 10)] for name, (a, b) in rows.items()}
+        table["sum minus −ln N (torch.distributions)"] = [small(single.difference), small(double.difference)]
+        st.table(
+            pd.DataFrame.from_dict(table, orient="index", columns=["float32, as trained, nats", "float64, nats"]),
+            alt="Half the squared error plus its constant equals the negative log-density, up to rounding",
+        )
+        st.caption(
+            f"Neighbouring float32 numbers of this size lie {small(single.spacing)} apart, and sums of {len(x)} of "
+            f"them are rounded on the way; in float64 they lie {small(double.spacing)} apart."
+        )
+    st.markdown(WORDS["The same gradient"])
+    st.code(
+        "(mu_grad,) = torch.autograd.grad(0.5 * (x - mu).square().sum(), mu)\n"
+        "(mu_grad,) = torch.autograd.grad(-Normal(mu, 1.0).log_prob(x).sum(), mu)"
+    )
+    with st.container(horizontal=True):
+        for gradient, of in ((single.loss_gradient, "½·SSE"), (single.nll_gradient, "−ln N(x; μ, I)")):
+            alt = f"The gradient of {of} with respect to μ: μ − x at each pixel"
+            st.image(signed(gradient), caption=f"∂/∂μ of {of}: −1 blue, 0 white, 1 red", width=150, alt=alt)
+        st.markdown(
+            f"Largest difference between the two over {len(x)} pixels: **{small(single.gradient_difference)}** in "
+            f"float32, **{small(double.gradient_difference)}** in float64, in nats per unit of grey.",
+            width=300,
+        )
+
+
+def show_sigma(x: torch.Tensor, mu: torch.Tensor, never_lit: torch.Tensor) -> None:
+    st.subheader("2. Which σ do the residuals ask for?", anchor="sigma")
+    st.markdown(WORDS["A sigma to drag"])
+    residual = x.double() - mu.double()  # (D,)
+    found, bars = fit(residual), histogram(residual)
+
+    def released() -> None:
+        told = st.session_state["mse.widget"].released
+        if told:
+            SETTINGS["sigma"], SETTINGS["draw"] = float(told["sigma"]), int(told["draw"])
+
+    st.number_input(
+        "σ, the noise assumed",
+        0.01,
+        3.0,
+        step=0.05,
+        format="%g",
+        width=170,
+        help="0.01 to 3; the same as the one dragged.",
+        **SETTINGS.keep("sigma"),
+    )
+    st.markdown(KIND["density"])
+    WIDGET(
+        key="mse.widget",
+        data={
+            "sigma": SETTINGS["sigma"],
+            "draw": SETTINGS["draw"],
+            "n_draws": N_DRAWS,
+            "image": SETTINGS["image"],
+            "x": x.tolist(),
+            "mean": mu.tolist(),
+            "n_pixels": found.n_pixels,
+            "sse": found.sse,
+            "best_sigma": found.best_sigma,
+            "edges": bars.edges,
+            "density": bars.density,
+            "density_never": histogram(residual, never_lit).density,
+        },
+        on_released_change=released,
+    )
+    st.markdown(
+        f"For this image the identity covariance costs **{nats(found.excess(1.0))}** nats more than σ* = "
+        f"{found.best_sigma:.3g}. A draw from N(μ, I) is expected to leave [0,1] at "
+        f"**{100 * share_outside(mu, 1.0):.1f} %** of its pixels, one at σ* at "
+        f"{100 * share_outside(mu, found.best_sigma):.1f} %. The mean itself leaves it at "
+        f"{100 * share_outside(mu, 0):.1f} %, for nothing in this decoder keeps μ between 0 and 1."
+    )
+    dark, rest = fit(residual[never_lit]), fit(residual[~never_lit])
+    st.markdown(
+        f"{WORDS['One sigma for all']} Here {dark.n_pixels} of {found.n_pixels} pixels are black in every training "
+        f"image. Their √MSE is {dark.best_sigma:.2g}, that of the others {rest.best_sigma:.2g}. A σ for each of the "
+        f"two groups would save **{nats(saved_by_two_sigmas(residual, never_lit))}** nats more on this image. The "
+        "learned variance goes further, with a σ for each pixel."
+    )
+
+
+# Whole runs ----------------------------------------------------------------------------------------------------------
+
+
+def show_training() -> None:
+    st.subheader("3. What it does to training", anchor="training")
+    st.markdown(WORDS["What it does to training"])
+    guess = st.pills(
+        "Predict first: what happens to the KL when the fixed σ is made smaller?",
+        list(GUESSES),
+        format_func=GUESSES.__getitem__,
+        wrap=True,
+        **SETTINGS.keep("guess"),
+    )
+    if guess is None:
+        st.caption("Choose one, and the runs appear. Nothing is counted.")
+        return
+    try:
+        found = summaries(engine.store)
+        show_kl(found, said="" if guess == "skip" else guess)
+        show_runs(found, WORDS)
+        st.markdown(WORDS["Check it"])
+        show_again(found, engine)
+    except CheckpointError as error:
+        st.error(str(error), icon=":material/broken_image:")
+    except StoreError as error:
+        st.error(str(error), icon=":material/hard_drive:")
+
+
+# The page ------------------------------------------------------------------------------------------------------------
+
 SETTINGS.follow()
-st.title("mse")
+engine = get_engine()
+st.title("MSE is a Gaussian with identity covariance")
+st.markdown(WORDS[""])
+show_engine_state(engine)
+data = images()
+number = choose_image(data.labels.tolist())
+try:
+    mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
+except CheckpointError as error:
+    st.error(str(error), icon=":material/broken_image:")
+    st.stop()
+show_value(data.x[number], mean)
+show_sigma(data.x[number], mean, data.never_lit)
+show_training()
+SETTINGS.mirror()
+ending(WORDS)
