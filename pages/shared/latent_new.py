@@ -1,0 +1,85 @@
+"""New images: z drawn from the prior, and beside them z drawn from the aggregate posterior."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from pages.shared.address import PageSettings
+from pages.shared.explain import Parts
+from pages.shared.latent_run import LatentRun
+from pages.shared.sheet import sheet
+from vae_core.latent import (
+    at_own_code,
+    decoded,
+    draw_aggregate,
+    draw_prior,
+    log_aggregate,
+    log_prior,
+    nearest_training,
+    stretched,
+)
+from vae_core.pictures import grey
+
+N = 8
+
+
+def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
+    st.markdown(words["New images"])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        draw = st.number_input(
+            "Draw number", 0, 9999, step=1, width=170, help="Same number, same z.", **settings.keep("draw")
+        )
+    usual = _usual(run.spec.id, id(run.vae), run)
+    generator = torch.Generator().manual_seed(draw)
+    places = {
+        "the prior": draw_prior(N, run.spec.latent_dim, generator),
+        "the aggregate posterior": draw_aggregate(N, run.codes, generator),
+    }
+    for column, (name, z) in zip(st.columns(2), places.items()):
+        with column:
+            _show(run, name, z, generator)
+    st.markdown(
+        f"What distance is usual? The means at the codes of held-out images, which no training has seen, lie "
+        f"{usual:.2f} from their nearest training image (the median). New images that lie much nearer would be copies."
+    )
+    st.markdown(words["Nearest training image"])
+
+
+def _show(run: LatentRun, name: str, z: Tensor, generator: torch.Generator) -> None:
+    st.subheader(f"z from {name}")
+    images = decoded(run.vae, z, generator)
+    nearest = nearest_training(run.vae, run.data, images.mean)
+    low, high = images.sample_range
+    rows = {"mean": grey(images.mean)}
+    if (low, high) != (0.0, 1.0):
+        rows[f"sample, {low:.1f} black to {high:.1f} white".replace("-", "−")] = stretched(images.sample, low, high)
+        rows["sample, clipped to [0,1]"] = grey(images.sample)
+    else:
+        rows["sample (nothing to clip)"] = grey(images.sample)
+    rows["nearest training image to the mean"] = grey(nearest.x)
+    sheet(
+        f"latent.new {name}",
+        rows,
+        alt=f"{N} new images from {name}: mean, sample, and nearest training image",
+        width=640,
+    )
+    differences = ", ".join(f"{value:.2f}" for value in nearest.rmse)
+    st.caption(
+        f"{images.outside:.0%} of the samples' pixels lie outside [0,1]. Root mean squared difference a pixel between "
+        f"mean and nearest training image: {differences}. Averages over the {N}: ln p(z) = {_mean(log_prior(z))} nats "
+        f"under the prior, ln q(z) = {_mean(log_aggregate(z, run.codes))} nats under the aggregate posterior."
+    )
+
+
+def _mean(values: np.ndarray) -> str:
+    return f"{values.mean():.1f}".replace("-", "−")
+
+
+@st.cache_resource(max_entries=12, show_spinner="Looking for nearest training images")
+def _usual(spec_id: str, vae: int, _run: LatentRun) -> float:
+    """From the mean at a held-out image's code to its nearest training image: the median of 200."""
+    images = at_own_code(_run.vae, _run.codes.x[:200], torch.Generator().manual_seed(0))
+    return float(np.median(nearest_training(_run.vae, _run.data, images.mean).rmse))

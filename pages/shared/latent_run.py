@@ -1,0 +1,77 @@
+"""A trained run as the views of the latent space look at it: its decoder, its data and the codes of held-out images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from pages.shared.address import PageSettings, choice, whole
+from pages.shared.lanes import title
+from pages.shared.trained import vae_of
+from vae_core.data import Dataset, load_dataset
+from vae_core.latent import MOST_IMAGES, Codes, held_out_codes
+from vae_core.model import VAE
+from vae_core.runs.store import Store
+from vae_core.spec import RunSpec
+
+HELD = ["at an image's code", "at 0"]
+IMAGE_SETTINGS = {
+    "held": choice(HELD, HELD[0]),
+    "image": whole(0, MOST_IMAGES - 1, 0),
+    "other": whole(0, MOST_IMAGES - 1, 1),
+}
+
+
+@dataclass(frozen=True)
+class LatentRun:
+    spec: RunSpec
+    vae: VAE
+    data: Dataset
+    codes: Codes
+
+    @property
+    def name(self) -> str:
+        return title(self.spec)
+
+
+def latent_run(spec: RunSpec, store: Store) -> LatentRun:
+    """Raises CheckpointError or DataError, sentences for the page."""
+    vae, data = vae_of(spec, store), _data(spec.dataset)
+    run = store.run(spec.id)
+    return LatentRun(spec, vae, data, _codes(spec.id, run.step if run else 0, vae, data))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the images")
+def _data(name: str) -> Dataset:
+    return load_dataset(name)
+
+
+@st.cache_resource(max_entries=12, show_spinner="Encoding the held-out images")
+def _codes(spec_id: str, step: int, _vae: VAE, _data: Dataset) -> Codes:
+    return held_out_codes(_vae, _data)
+
+
+def subscript(latent: int) -> str:
+    """A latent by its number, from 1: z₁ is latent 0."""
+    return "z" + str(latent + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def image_number(run: LatentRun, settings: PageSettings, name: str, label: str) -> int:
+    """Draw the choice of a held-out image, and return its index in `run.codes`."""
+    most = len(run.codes) - 1
+    if settings[name] > most:  # from a link, or from a run with more images
+        st.warning(f"{label} is {settings[name]}; allowed: a whole number from 0 to {most}. 0 is shown.")
+        settings[name] = 0
+    return st.number_input(label, 0, most, step=1, width=170, **settings.keep(name))
+
+
+def base_code(run: LatentRun, settings: PageSettings) -> tuple[Tensor, str]:
+    """Draw the choice of where the latents that do not move are held: (latent_dim,), and that place in words."""
+    held = st.segmented_control("The other latents", HELD, required=True, **settings.keep("held"))
+    if held == HELD[1]:
+        return torch.zeros(run.spec.latent_dim), "at 0"
+    image = image_number(run, settings, "image", "Held-out image")
+    return run.codes.m[image], f"at the code m of held-out image {image}"

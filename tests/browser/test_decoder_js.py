@@ -1,0 +1,104 @@
+"""The decoder in JavaScript against torch: the same weights, the same z, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Browser, Page
+
+from pages.shared.widget import FOLDER
+from vae_core.checkpoint import load_vae
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.model import VAE
+from vae_core.shipped import SPECS, shipped_weights
+from vae_core.spec import RunSpec
+from vae_core.weights import flat
+
+DECODE = """({ run, weights, zs }) => {
+  const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
+  const decode = makeDecoder(run, new Float32Array(bytes.buffer));
+  return zs.map((z) => {
+    const decoded = decode(Float32Array.from(z));
+    return { mean: [...decoded.mean], sigma: [...decoded.sigma], entropy: decoded.entropy() };
+  });
+}"""
+SAMPLE = """({ run, weights, z, draws }) => {
+  const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
+  const decoded = makeDecoder(run, new Float32Array(bytes.buffer))(Float32Array.from(z));
+  const draw = chance(uniforms(1));
+  return Array.from({ length: draws }, () => [...decoded.sample(draw)]);
+}"""
+UNTRAINED = [
+    RunSpec(likelihood="bernoulli", dataset="digits", latent_dim=1, hidden=(8,)),
+    RunSpec(likelihood="gaussian_learned", dataset="digits", latent_dim=64, hidden=(33, 7), variance_floor=0.9),
+    RunSpec(likelihood="gaussian_identity", dataset="digits", latent_dim=3, hidden=(17,), sigma=0.25),
+    *(RunSpec(likelihood=key, dataset="digits", latent_dim=2, hidden=(16,)) for key in LIKELIHOODS),
+]
+
+
+@pytest.fixture(scope="module")
+def browser_page(browser: Browser):
+    page = browser.new_page()
+    for name in ("svg", "decoder"):
+        page.add_script_tag(content=(FOLDER / f"{name}.js").read_text(encoding="utf-8"))
+    yield page
+    page.close()
+
+
+def described(vae: VAE) -> dict[str, Any]:
+    """What the page sends: see pages/shared/latent_pad.py."""
+    decoder, spec = flat(vae.decoder), vae.spec
+    settings = {name: getattr(spec, name) for name in vae.likelihood.settings}
+    run = {"likelihood": spec.likelihood, "settings": settings, "layers": decoder.layers, "pixels": spec.n_pixels}
+    return {"run": run, "weights": base64.b64encode(decoder.data).decode()}
+
+
+def trained(spec: RunSpec) -> VAE:
+    weights = shipped_weights(spec)
+    return load_vae(weights) if weights else VAE(spec)
+
+
+@pytest.mark.parametrize("spec", [*SPECS.values(), *UNTRAINED], ids=lambda spec: f"{spec.likelihood}-{spec.latent_dim}")
+def test_mean_sigma_and_entropy_are_torchs(browser_page: Page, spec: RunSpec) -> None:
+    vae = trained(spec)
+    z = 2 * torch.randn(100, spec.latent_dim, generator=torch.Generator().manual_seed(1))
+    z[0] = 0  # nothing but the biases reaches the first hidden layer
+    found = browser_page.evaluate(DECODE, {**described(vae), "zs": z.tolist()})
+    with torch.inference_mode():
+        outputs = vae.decode(z)
+        mean, sigma = vae.likelihood.mean(outputs), vae.likelihood.stddev(outputs.double())
+        entropy = vae.likelihood.distribution(outputs.double()).entropy().sum(-1)
+    assert np.abs(np.array([one["mean"] for one in found]) - mean.numpy()).max() < 1e-4  # a grey level is 1/255
+    np.testing.assert_allclose([one["sigma"] for one in found], sigma.numpy(), rtol=2e-4, atol=1e-6)
+    np.testing.assert_allclose([one["entropy"] for one in found], entropy.numpy(), rtol=2e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("spec", UNTRAINED, ids=lambda spec: f"{spec.likelihood}-{spec.latent_dim}")
+def test_samples_have_the_distribution(browser_page: Page, spec: RunSpec) -> None:
+    vae = VAE(spec)
+    z = torch.ones(spec.latent_dim)
+    draws = np.array(browser_page.evaluate(SAMPLE, {**described(vae), "z": z.tolist(), "draws": 500}))
+    with torch.inference_mode():
+        pixel = vae.likelihood.distribution(vae.decode(z))
+    error = (draws - pixel.mean.numpy()) / pixel.stddev.numpy()
+    assert abs(error.mean()) < 5 / np.sqrt(error.size)  # five standard errors
+    assert abs((error**2).mean() - 1) < 0.06
+    if pixel.__class__.__name__ != "Bernoulli":  # the share below the median and one quartile, over all pixels
+        for quantile in (0.25, 0.5, 0.9):
+            below = (draws < pixel.icdf(torch.tensor(quantile)).numpy()).mean()
+            assert abs(below - quantile) < 5 * np.sqrt(0.25 / draws.size)
+    else:
+        assert set(np.unique(draws)) <= {0.0, 1.0}
+
+
+def test_weights_of_another_shape_are_refused(browser_page: Page) -> None:
+    values = described(VAE(UNTRAINED[0]))
+    values["run"]["layers"] = [[1, 8], [8, 63]]
+    with pytest.raises(Exception, match="the network wants 583 weights, 592 came"):
+        browser_page.evaluate(DECODE, {**values, "zs": [[0.0]]})
+    values["run"]["likelihood"] = "unheard_of"
+    assert browser_page.evaluate("({ run }) => makeDecoder(run, new Float32Array(0))", values) is None
