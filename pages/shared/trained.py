@@ -11,12 +11,12 @@ import streamlit as st
 from pages.shared.address import PageSettings, Setting, plain
 from pages.shared.controls import link_to
 from pages.shared.lanes import title
-from vae_core.data import DATASETS
+from vae_core.data import DATASETS, Dataset, load_dataset
 from vae_core.errors import CheckpointError, SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
-from vae_core.shipped import SPECS, shipped_weights
+from vae_core.shipped import SHIPPED, SPECS, shipped_weights
 from vae_core.spec import RunSpec, shown
 
 if TYPE_CHECKING:
@@ -46,24 +46,24 @@ def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     """Draw the choice and return the specs to show: the shipped decoders, or a run of one's own with those siblings
     that differ in p(x|z,w) alone. Empty where a link names a run that is not here; the page then offers to train it."""
     own = {run.id: run.spec for run in engine.store.trained()}
+    known = own | {spec.id: spec for spec in SHIPPED.values()}
     asked = settings["run"] or (RunSpec.from_dict(json.loads(settings["spec"])).id if settings["spec"] else "")
     settings["run"] = asked
-    missing = asked not in own and asked != ""
     st.selectbox(
         "Trained decoders",
-        ["", *own] + [asked] * missing,
-        format_func=lambda run_id: _label(own.get(run_id)) if run_id in own or not run_id else f"Run {run_id}",
+        ["", *own] + [asked] * (asked not in own and asked != ""),
+        format_func=lambda run_id: _label(known.get(run_id)) if run_id in known or not run_id else f"Run {run_id}",
         help="Those that ship with the app, or what you trained on the Train page.",
         on_change=lambda: settings.__setitem__("spec", ""),
         **settings.keep("run"),
     )
-    if missing:
-        _offer(settings, engine)
-        return []
     if not asked:
         return list(SPECS.values())
-    settings["spec"] = own[asked].canonical_json
-    return siblings(own[asked], list(own.values()))
+    if asked not in known:
+        _offer(settings, engine)
+        return []
+    settings["spec"] = known[asked].canonical_json
+    return siblings(known[asked], list(known.values()))
 
 
 def siblings(spec: RunSpec, others: list[RunSpec]) -> list[RunSpec]:
@@ -85,7 +85,9 @@ def _label(spec: RunSpec | None) -> str:
 
 def _offer(settings: PageSettings, engine: Engine) -> None:
     run_id = settings["run"]
-    if not settings["spec"]:
+    run = engine.store.run(run_id)  # its weights may be gone, or not written yet
+    spec = run.spec if run else _described(settings)
+    if spec is None:
         st.warning(
             f"No run {plain(run_id)} is kept here, and its link does not say its settings. Choose another above, or "
             "train one.",
@@ -93,16 +95,21 @@ def _offer(settings: PageSettings, engine: Engine) -> None:
         )
         st.page_link("pages/train.py", label="Open the Train page", icon=":material/model_training:")
         return
-    spec = RunSpec.from_dict(json.loads(settings["spec"]))
-    run = engine.store.run(spec.id)
     if run is not None and run.active:
         st.info(f"This run is being trained: step {run.step:,} of {run.total_steps:,}.", icon=":material/hourglass:")
     else:
-        st.warning(f"This run is not kept here: {_label(spec)}. It can be trained.", icon=":material/link_off:")
+        what = "The weights of this run are missing" if run else "This run is not kept here"
+        st.warning(f"{what}: {_label(spec)}. It can be trained.", icon=":material/link_off:")
         if st.button("Train it", icon=":material/play_arrow:", type="primary"):
             engine.submit(spec)
             st.switch_page("pages/train.py", query_params=link_to([spec]))
     st.page_link("pages/train.py", label="Open it on the Train page", query_params=link_to([spec]))
+
+
+def _described(settings: PageSettings) -> RunSpec | None:
+    """The spec that a link holds, if it is that of the run it names."""
+    spec = RunSpec.from_dict(json.loads(settings["spec"])) if settings["spec"] else None
+    return spec if spec and spec.id == settings["run"] else None
 
 
 def vae_of(spec: RunSpec, store: Store) -> VAE:
@@ -120,3 +127,18 @@ def _load(canonical_json: str, step: int, _store: Store) -> VAE:
     if data is None:
         raise CheckpointError("The weights of this run are missing; train it again on the Train page.")
     return load_vae(data)
+
+
+def offer_again(spec: RunSpec, error: CheckpointError, engine: Engine) -> None:
+    """Tell that a run's weights cannot be read, and offer to train it again in their place."""
+    st.error(f"{title(spec)}: {error}", icon=":material/broken_image:")
+    if spec not in SHIPPED.values() and st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
+        engine.store.set_weights_aside(spec.id)
+        engine.submit(spec)
+        st.switch_page("pages/train.py", query_params=link_to([spec]))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the images")
+def data_of(dataset: str) -> Dataset:
+    """A run's data set. Raises DataError, a sentence for the page."""
+    return load_dataset(dataset)
