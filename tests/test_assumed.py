@@ -23,9 +23,13 @@ from vae_core.assumed import (
     lines_corrected,
     lines_written,
     meaning,
+    noise_left,
+    outlook,
+    right_already,
     run_spec,
 )
 from vae_core.errors import SpecError
+from vae_core.exact import eigenvalues
 from vae_core.model import make_likelihood
 
 B, D, L = 5, 12, 3
@@ -48,6 +52,7 @@ B, D, L = 5, 12, 3
         (LossCode(batch="mean", kl_batch="sum", batch_size=128), 392.0 * 128),
         (LossCode(batch="sum", kl_batch="mean", batch_size=128), 392.0 / 128),
         (LossCode(n_pixels=12288, weight=0.00025), 1.536),
+        (LossCode(n_pixels=12288), 6144.0),
     ],
 )
 def test_the_table(code: LossCode, value: float) -> None:
@@ -140,7 +145,7 @@ def test_runs_within_and_beyond_their_bounds() -> None:
     assert (below.sigma, below.beta) == (0.01, pytest.approx(392e-8 / 1e-4))
     assert run_spec(LossCode("bce_binary", pixels="sum"), "mnist", 2).binarize == "threshold"
     assert run_spec(LossCode("absolute", pixels="sum", weight=0.2), "mnist", 2).scale == pytest.approx(0.2)
-    with pytest.raises(SpecError, match="at most 1000"):
+    with pytest.raises(SpecError, match="at most 1,000"):
         run_spec(LossCode("bce_grey", kl_batch="sum"), "mnist", epochs=2)
 
 
@@ -162,12 +167,53 @@ def test_the_derivation_in_latex(code: LossCode, latex: str) -> None:
     assert derivation(code) == latex
 
 
+EIGENVALUES = np.array([4.0, 2.0, 1.0, 0.1])
+
+
 def test_forecasts() -> None:
-    eigenvalues = np.array([4.0, 2.0, 1.0, 0.1])
-    seen = forecast(LossCode(pixels="sum", n_pixels=4, latent_dim=2), eigenvalues, 7.1)
+    seen = forecast(LossCode(pixels="sum", n_pixels=4, latent_dim=2), EIGENVALUES, 7.1)
     assert seen.linear is not None and seen.linear.active == 2
     assert seen.linear.kl == pytest.approx(0.5 * math.log(4 * 2 / 0.25))
     assert seen.most_kl == pytest.approx(7.1)  # total variance / (2 sigma^2), sigma^2 = 1/2
-    other = forecast(LossCode("bce_binary", n_pixels=4, latent_dim=2), eigenvalues, 3.0)
+    other = forecast(LossCode("bce_binary", n_pixels=4, latent_dim=2), EIGENVALUES, 3.0)
     assert other.linear is None
     assert other.most_kl == pytest.approx(3.0 / 4)
+
+
+@pytest.mark.parametrize(
+    ("weight", "word"),
+    [(9.0, "collapse"), (5.0, "some"), (3.0, "noisy"), (1.1, "fair"), (0.2, "too sure")],
+)
+def test_outlooks_of_a_gaussian(weight: float, word: str) -> None:
+    """sigma^2 is half the weight; the best one is 0.1 with three latents, 0.55 with two."""
+    latent_dim = 3 if word == "noisy" else 2
+    eigenvalues = np.array([4.0, 2.0, 1.9, 0.1]) if word == "noisy" else EIGENVALUES
+    code = LossCode(pixels="sum", weight=weight, n_pixels=4, latent_dim=latent_dim)
+    seen = forecast(code, eigenvalues, 7.1)
+    assert outlook(code, seen, float(eigenvalues[latent_dim:].mean())) == word
+
+
+def test_outlooks_without_an_exact_forecast() -> None:
+    code = LossCode("bce_grey", n_pixels=4, latent_dim=2)
+    assert outlook(code, forecast(code, EIGENVALUES, 3.9), 0.55) == "ceiling collapse"
+    assert outlook(code, forecast(code, EIGENVALUES, 4.1), 0.55) == "no forecast"
+
+
+def test_what_is_right_already() -> None:
+    assert right_already(LossCode("bce_binary", pixels="sum"))
+    assert right_already(LossCode("bce_binary", pixels="sum", batch="sum", kl_batch="sum"))
+    assert not right_already(LossCode("bce_binary"))
+    assert not right_already(LossCode("bce_grey", pixels="sum"))
+    assert not right_already(LossCode(pixels="sum", half=True))  # sigma^2 = 1 is a claim about the data
+
+
+def test_the_noise_left_has_two_digits() -> None:
+    images = np.random.default_rng(3).normal(size=(200, 8)) * np.linspace(2, 0.1, 8)
+    values = eigenvalues(images)
+    sigma = math.sqrt(noise_left(LossCode(n_pixels=8, latent_dim=3), images, values))
+    assert sigma == pytest.approx(math.sqrt(values[3:].mean()), rel=0.05)
+    assert sigma == pytest.approx(round(sigma, 2), abs=1e-12)
+    assert (
+        0 < noise_left(LossCode("absolute", n_pixels=8, latent_dim=3), images, values) < sigma
+    )  # E|e| < its deviation
+    assert noise_left(LossCode("bce_grey", n_pixels=8, latent_dim=3), images, values) == 0

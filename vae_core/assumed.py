@@ -236,7 +236,7 @@ def run_spec(code: LossCode, dataset: str, epochs: int, seed: int = 0) -> RunSpe
         settings["scale"] = min(max(found.value, REAL["scale"][0]), REAL["scale"][1])
         beta = found.value / settings["scale"]
     if beta > REAL["beta"][1]:
-        raise SpecError("beta", f"β would be {beta:,.4g}; a run may have at most {REAL['beta'][1]:g}.")
+        raise SpecError("beta", f"β would be {beta:,.0f}; a run may have at most {REAL['beta'][1]:,.0f}.")
     return RunSpec(
         dataset=dataset,
         likelihood=found.likelihood,

@@ -67,7 +67,9 @@ def title(spec: RunSpec) -> str:
     """The likelihood's name, with the values that are part of it where they are not the usual ones."""
     likelihood = LIKELIHOODS[spec.likelihood]
     if "sigma" in likelihood.settings and spec.sigma != 1:
-        return f"Gaussian, covariance σ²I, σ = {spec.sigma:g}"  # no identity covariance any more
+        return f"Gaussian, covariance σ²I, σ = {spec.sigma:.4g}"  # no identity covariance any more
+    if "scale" in likelihood.settings and spec.scale != 1:
+        return f"{likelihood.name}, b = {spec.scale:.4g}"
     return likelihood.name
 
 
@@ -142,17 +144,17 @@ def _pictures(store: Store, run: Run, seen: dict[str, Any], prior: str) -> None:
 def _curves(store: Store, lane: str, run: Run, history: list[dict[str, Any]]) -> None:
     training = store.curve(run.id)
     reconstruction = "−BCE" if loss_only(run.spec) else "E[ln p(x|z,w)]"
-    name = LIKELIHOODS[run.spec.likelihood].name
+    name = title(run.spec)
     titles = {"reconstruction": f"Reconstruction, {reconstruction}, nats per image", "kl": "KL, nats per image"}
-    for column, (part, title) in enumerate(titles.items(), start=1):
+    for column, (part, label) in enumerate(titles.items(), start=1):
         rows = [(point[0], "training", point[column]) for point in training]
         rows += [(seen["step"], "held out", seen[part]) for seen in history]
         st.vega_lite_chart(
             pd.DataFrame(rows, columns=["step", "part", "value"]),
-            lane_chart(run.spec.likelihood, title, run.total_steps),
+            lane_chart(run.spec.likelihood, label, run.total_steps),
             height=240,
             key=f"{part}_{lane}",
-            alt=f"{title} under {name}, over training steps",  # a new alt would draw the chart anew
+            alt=f"{label} under {name}, over training steps",  # a new alt would draw the chart anew
         )
 
 

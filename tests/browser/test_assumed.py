@@ -1,0 +1,43 @@
+"""Which σ² did your loss assume, as a person meets it: a report's click fills the form, and both runs go live."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server
+
+
+def open_assumed(page: Page, server: Server, query: str) -> None:
+    page.goto(f"{server.url}/assumed?{query}")
+    expect(page.get_by_role("heading", name="Which σ² did your loss assume?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Words")).to_be_visible()
+
+
+def test_a_report_fills_the_form_and_the_address(page: Page, server: Server) -> None:
+    open_assumed(page, server, "dataset=digits")
+    card = page.get_by_text("AntixK/PyTorch-VAE, issue 56", exact=True)
+    expect(card).to_have_attribute("href", "https://github.com/AntixK/PyTorch-VAE/issues/56")
+    page.get_by_role("button", name="Set the form to this").first.click()
+    expect(page.get_by_text("The form at the top now does what")).to_be_visible()
+    expect(page.get_by_text("loss = error + 0.00025 * kl.sum(1).mean()")).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Weight w of the KL")).to_have_value("0.00025")
+    page.wait_for_url("**/assumed?weight=0.00025")
+
+
+def test_both_runs_go_live_side_by_side(page: Page, server: Server) -> None:
+    open_assumed(page, server, "dataset=digits&batch_size=512")
+    page.get_by_role("button", name="Run it").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    wrote, corrected = page.locator(".st-key-run_what"), page.locator(".st-key-run_corrected")
+    for lane in (wrote, corrected):
+        expect(lane.locator("img").first).to_be_visible()
+        expect(lane).to_contain_text("Done: 120 steps", timeout=120_000)
+    expect(wrote).to_contain_text("per pixel; 0 of 10 latents active")
+    expect(corrected).not_to_contain_text("per pixel; 0 of 10")
+    expect(page.get_by_role("button", name="Run it")).to_be_disabled()
+
+
+def test_a_narrow_screen_needs_no_scrolling_sideways(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    open_assumed(page, server, "dataset=digits&loss=bce_grey")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

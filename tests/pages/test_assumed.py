@@ -1,0 +1,162 @@
+"""Which σ² did your loss assume: the form's links, what the page reads from them, the gallery and the runs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import gallery
+from pages.shared.explain import Parts
+from pages.shared.gallery import reports
+from tests.pages.test_pages import finish, press, text
+from vae_core.assumed import LossCode, lines_written
+from vae_core.runs.engine import Engine
+from vae_core.runs.store import Run
+
+
+def latex(page: AppTest) -> str:
+    return "\n".join(element.value for element in page.latex)
+
+
+def everything(page: AppTest) -> str:
+    return "\n".join([text(page), latex(page), *(box.value for box in [*page.info, *page.warning])])
+
+
+@pytest.mark.parametrize(
+    ("address", "derived", "said"),
+    [
+        ({}, r"\sigma^2 = \frac{D}{2} = \frac{784}{2} = 392", "σ² = 392, σ = 19.8"),
+        ({"loss": "squared", "pixels": "mean"}, "= 392", "**Collapse.** In no direction"),
+        ({"half": "yes", "pixels": "sum", "latent_dim": "20"}, r"\sigma^2 = 1", "**Partly collapsed.**"),
+        ({"pixels": "sum"}, r"\sigma^2 = \frac{1}{2} = 0.5", "**Noisier than need be.**"),
+        ({"weight": "0.00025"}, "= 0.098", "**About right.**"),
+        ({"weight": "1e-6"}, "10^{-6}", "**Too sure.**"),
+        ({"loss": "bce_grey"}, r"\beta = D = 784", "No normalised likelihood"),
+        ({"loss": "bce_binary", "pixels": "sum"}, r"\beta = 1", "**β = 1**"),
+        ({"loss": "absolute", "pixels": "sum"}, "b = 1", "Laplace noise of scale **b = 1**"),
+        ({"dataset": "digits"}, r"\frac{64}{2} = 32", "0 of 10"),
+        ({"kl_batch": "sum", "batch_size": "64"}, r"\frac{D\cdot B}{2}", "σ² = 25,088"),
+    ],
+)
+def test_links_and_what_they_mean(open_page, address: dict[str, str], derived: str, said: str) -> None:
+    page = open_page("assumed", **address)
+    assert derived in latex(page)
+    assert said in everything(page)
+    assert "still to be written" not in everything(page)
+
+
+def test_the_lines_are_those_that_the_core_tests(open_page) -> None:
+    page = open_page("assumed", half="yes", pixels="sum", weight="0.04")
+    written, corrected = (block.value for block in page.code)
+    assert 'error = 0.5 * F.mse_loss(mu, x, reduction="sum") / len(x)' in written
+    assert "loss = error + 0.04 * kl.sum(1).mean()" in written
+    assert "sigma = 0.19 " in corrected
+
+
+def test_a_form_that_changes_moves_the_address(open_page) -> None:
+    page = open_page("assumed")
+    page.selectbox(key="assumed.loss").set_value("absolute").run()
+    page.segmented_control(key="assumed.pixels").set_value("sum").run()
+    page.number_input(key="assumed.weight").set_value(0.2).run()
+    assert dict(page.query_params) == {"loss": "absolute", "pixels": "sum", "weight": "0.2"}
+    assert "b = w = 0.2" in latex(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("loss", "hinge", "loss is 'hinge'; allowed: squared, absolute, bce_grey, bce_binary."),
+        ("weight", "0", "weight is '0'; allowed: a number from 1e-09 to 1e+06."),
+        ("weight", "nan", "weight is 'nan'; allowed: a number from 1e-09 to 1e+06."),
+        ("latent_dim", "33", "latent_dim is '33'; allowed: a whole number from 1 to 32."),
+        ("dataset", "mnist_full", "dataset is 'mnist_full'; allowed: mnist, fashion, digits."),
+        ("pixels", "max", "pixels is 'max'; allowed: sum, mean."),
+    ],
+)
+def test_bad_links_are_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:
+    page = open_page("assumed", **{"batch_size": "32", name: value})
+    assert sentence in page.warning[0].value.replace("\\", "")
+    assert page.number_input(key="assumed.batch_size").value == 32
+
+
+# The gallery ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_report_has_a_public_link_and_fills_the_form(open_page) -> None:
+    page = open_page("assumed")
+    found = reports()
+    assert len(found) == len(Parts(gallery.ASSETS / "gallery.md")) - 1 == 17
+    public = r"https://github\.com/[\w-]+/[\w-]+/issues/\d+|https://stats\.stackexchange\.com/questions/\d+"
+    for report in found:
+        assert re.fullmatch(public, report.link)
+        assert f"[{report.title}]({report.link})" in text(page)
+        page.button(key=f"report {report.title}").click().run()
+        assert not page.exception
+        assert page.code[0].value == lines_written(described(report.address)), report.title
+
+
+def described(address: dict[str, list[str]]) -> LossCode:
+    values: dict[str, Any] = {name: texts[0] for name, texts in address.items()}
+    read: dict[str, Callable[[str], Any]] = {"half": lambda text: text == "yes", "weight": float, "latent_dim": int}
+    return LossCode(**{name: read.get(name, str)(value) for name, value in values.items()})
+
+
+def test_an_edit_that_breaks_a_report_leaves_it_out(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "gallery.md").write_text("Intro\n\n## A\nhttps://a.org/1\n?loss=squared\n\nText.\n\n## B\nno link\n")
+    monkeypatch.setattr(gallery, "ASSETS", tmp_path)
+    (only,) = reports()
+    assert (only.title, only.address, only.text) == ("A", {"loss": ["squared"]}, "Text.")
+
+
+# The runs ------------------------------------------------------------------------------------------------------------
+
+
+def run_it(page: AppTest, engine: Engine) -> list[Run]:
+    """Press the button; the runs that it began."""
+    before = {run.id for run in engine.store.unfinished()}
+    press(page, "Run it")
+    return [run for run in engine.store.unfinished() if run.id not in before]
+
+
+def test_run_it_trains_both(open_page, engine: Engine) -> None:
+    page = open_page("assumed", dataset="digits", batch_size="512", latent_dim="3")
+    specs = [run.spec for run in run_it(page, engine)]
+    assert [(spec.likelihood, spec.beta, spec.dataset) for spec in specs] == [("gaussian_identity", 1, "digits")] * 2
+    assert [spec.sigma for spec in specs] == [math.sqrt(32), 0.21]
+    for spec in specs:
+        finish(engine, spec.id)
+    page.run()
+    assert next(button for button in page.button if button.label == "Run it").disabled
+    lanes = text(page)
+    assert "σ = 5.657" in lanes and "σ = 0.21" in lanes
+    assert "**0** of 3 latents active" in lanes
+
+
+def test_stop(open_page, engine: Engine) -> None:
+    page = open_page("assumed", dataset="mnist", batch_size="8")
+    runs = run_it(page, engine)
+    assert len(runs) == 2
+    press(page, "Stop")
+    for run in runs:
+        finish(engine, run.id)
+    page.run()
+    assert "Run it" in [button.label for button in page.button]
+
+
+def test_what_is_right_already_runs_alone(open_page, engine: Engine) -> None:
+    page = open_page("assumed", loss="bce_binary", pixels="sum", batch="sum", kl_batch="sum", dataset="digits")
+    assert "| Corrected |" not in text(page)
+    (run,) = run_it(page, engine)
+    assert (run.spec.beta, run.spec.binarize) == (1, "threshold")
+    finish(engine, run.id)
+
+
+def test_what_no_run_can_have_is_told(open_page) -> None:
+    page = open_page("assumed", loss="bce_binary", kl_batch="sum")
+    assert "β would be 100,352; a run may have at most 1,000." in everything(page)
