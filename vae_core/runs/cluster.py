@@ -24,8 +24,17 @@ def main() -> None:
     from distributed import LocalCluster
     from distributed.security import Security
 
-    # Scheduler and workers remember this many messages each; ours hold images.
-    dask.config.set({"distributed.admin.low-level-log-length": 20})
+    dask.config.set(
+        {
+            "distributed.admin.low-level-log-length": 20,  # messages kept; ours hold images
+            # Looking at itself up to a hundred times a second costs each idle worker 3 % of a core.
+            "distributed.worker.profile.enabled": False,
+            "distributed.worker.memory.monitor-interval": "2s",
+            "distributed.admin.tick.interval": "1s",
+            "distributed.admin.tick.limit": "10s",
+            "distributed.admin.system-monitor.interval": "5s",
+        }
+    )
     security = Security.temporary()
     with LocalCluster(
         n_workers=0,
