@@ -85,7 +85,7 @@ def inputs() -> None:
         st.segmented_control(
             "Hidden activation",
             ACTIVATIONS,
-            format_func=ACTIVATION_NAMES.get,
+            format_func=lambda name: ACTIVATION_NAMES[name],
             required=True,
             help="Of the three hidden units of the tiny network in panel 1.",
             **SETTINGS.keep("activation"),

@@ -361,7 +361,7 @@ function connect(own, svg, { move, step }) {
     if (!own.busy) return;
     settle(own);
     const { a, log_var, x, z } = own.state;
-    own.sent = performance.timeOrigin + performance.now();
+    own.sent = Math.round(performance.timeOrigin + performance.now());
     own.send({ a, log_var, x, z, at: own.sent });
   };
   const cancel = () => {
