@@ -120,10 +120,6 @@ def show_value(x: torch.Tensor, mu: torch.Tensor) -> None:
             f"them are rounded on the way; in float64 they lie {small(double.spacing)} apart."
         )
     st.markdown(WORDS["The same gradient"])
-    st.code(
-        "(mu_grad,) = torch.autograd.grad(0.5 * (x - mu).square().sum(), mu)\n"
-        "(mu_grad,) = torch.autograd.grad(-Normal(mu, 1.0).log_prob(x).sum(), mu)"
-    )
     with st.container(horizontal=True):
         for gradient, of in ((single.loss_gradient, "½·SSE"), (single.nll_gradient, "−ln N(x; μ, I)")):
             alt = f"The gradient of {of} with respect to μ: μ − x at each pixel"
