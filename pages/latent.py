@@ -10,11 +10,10 @@ from pages.shared.latent_compare import side_by_side
 from pages.shared.latent_image import from_image
 from pages.shared.latent_new import new_images
 from pages.shared.latent_pad import Z_SETTING, latent_pad
-from pages.shared.latent_run import IMAGE_SETTINGS, latent_run
+from pages.shared.latent_run import IMAGE_SETTINGS, open_runs
 from pages.shared.latent_traverse import traversals
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.trained import RUN_SETTINGS, choose_runs
-from vae_core.errors import CheckpointError, DataError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.spec import RunSpec
 
@@ -31,7 +30,7 @@ SETTINGS = PageSettings(
     {
         **RUN_SETTINGS,
         **IMAGE_SETTINGS,
-        "decoder": choice(list(LIKELIHOODS), next(iter(LIKELIHOODS))),
+        "decoder": choice(["", *LIKELIHOODS], ""),
         "view": choice(list(VIEWS), "walk"),
         "z": Z_SETTING,
         "draw": whole(0, 9999, 0),
@@ -44,9 +43,14 @@ words = page_words("latent")
 
 
 def choose_decoder(specs: list[RunSpec]) -> RunSpec:
+    """One of the decoders of the run chosen above: at first the run itself, or the first of the shipped ones."""
     names = {spec.likelihood: title(spec) for spec in specs}
-    if SETTINGS["decoder"] not in names:
-        SETTINGS["decoder"] = next(iter(names))
+    before, now = st.session_state.get("latent.decoder of"), (SETTINGS["run"], SETTINGS["decoder"])
+    left = before is not None and before[0] != now[0] and before[1] == now[1]  # from the run looked at before
+    if left or SETTINGS["decoder"] not in names:
+        asked = [spec.likelihood for spec in specs if spec.id == SETTINGS["run"]]
+        SETTINGS["decoder"] = (asked or list(names))[0]
+    st.session_state["latent.decoder of"] = SETTINGS["run"], SETTINGS["decoder"]
     key = st.segmented_control(
         "Decoder, p(x|z,w)",
         list(names),
@@ -59,10 +63,14 @@ def choose_decoder(specs: list[RunSpec]) -> RunSpec:
 
 
 def show(specs: list[RunSpec]) -> None:
-    run = latent_run(choose_decoder(specs), engine.store)
+    spec = choose_decoder(specs)
     view = st.segmented_control(
         "View", list(VIEWS), format_func=lambda key: VIEWS[key], required=True, wrap=True, **SETTINGS.keep("view")
     )
+    runs = open_runs([spec], engine)
+    if not runs:
+        return
+    run = runs[0]
     if view == "walk":
         st.markdown(words["Walk"])
         latent_pad([run], SETTINGS)
@@ -76,18 +84,14 @@ def show(specs: list[RunSpec]) -> None:
     elif view == "new":
         new_images(run, SETTINGS, words)
     else:
-        side_by_side(run, specs, engine.store, SETTINGS, words)
+        side_by_side(run, specs, engine, SETTINGS, words)
 
 
 st.title("The latent space")
 st.markdown(words[""])
 specs = choose_runs(SETTINGS, engine)
 if specs:
-    try:
-        show(specs)
-    except (CheckpointError, DataError) as error:
-        st.error(str(error), icon=":material/broken_image:")
-        st.page_link("pages/train.py", label="Train it again", icon=":material/model_training:")
+    show(specs)
 SETTINGS.mirror()
 ending(words)
 show_engine_state(engine)

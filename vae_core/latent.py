@@ -145,8 +145,7 @@ class Decoded:
 
     @property
     def sample_range(self) -> tuple[float, float]:
-        """The least and the greatest pixel, at least 0 to 1."""
-        return min(0.0, float(self.sample.min())), max(1.0, float(self.sample.max()))
+        return float(self.sample.min()), float(self.sample.max())
 
     def mse(self, x: Tensor) -> float:
         """Of the mean, a pixel."""

@@ -14,7 +14,7 @@ from vae_core.latent import arc, line, log_aggregate, log_prior, means
 from vae_core.pictures import grey
 
 STEPS = 11
-COLOURS = {"prior": "#0072B2", "aggregate posterior": "#D55E00"}  # Okabe-Ito
+COLOURS = {"prior": "#7D7D7D", "aggregate posterior": "#AA3377"}  # no decoder's
 DASHES = {"linear": "solid", "spherical": "dash"}
 MARKERS = {"linear": "circle", "spherical": "diamond-open"}
 
@@ -62,6 +62,10 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     )
     st.plotly_chart(figure, key="latent.densities", alt=f"Log density of z along both paths. Half-way, {told}")
     st.markdown(f":violet-badge[ln of a probability density of z, nats] Half-way: {told}.")
+    st.caption(
+        f"The aggregate posterior here is the average of q(z|x) over the {len(run.codes):,} held-out images. With more "
+        "images it would be less deep between their codes."
+    )
 
 
 def _thumbnail(run: LatentRun, image: int):

@@ -9,11 +9,12 @@ from pages.shared.address import PageSettings
 from pages.shared.explain import Parts
 from pages.shared.lanes import title
 from pages.shared.latent_pad import latent_pad
-from pages.shared.latent_run import LatentRun, image_number, latent_run
+from pages.shared.latent_run import LatentRun, image_number, open_runs
 from pages.shared.sheet import sheet
 from vae_core.data import DATASETS
 from vae_core.latent import at_own_code
 from vae_core.pictures import grey, log_scale
+from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 from vae_core.shipped import SHIPPED
 from vae_core.spec import RunSpec
@@ -21,9 +22,9 @@ from vae_core.spec import RunSpec
 SIGMA_BLACK = 0.03
 
 
-def side_by_side(run: LatentRun, specs: list[RunSpec], store: Store, settings: PageSettings, words: Parts) -> None:
+def side_by_side(run: LatentRun, specs: list[RunSpec], engine: Engine, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["Side by side"])
-    runs = _chosen(run, specs, store, settings)
+    runs = open_runs(_chosen(run, specs, engine.store, settings), engine)
     latent_pad(runs, settings)
     st.subheader("The same image under each")
     st.markdown(words["One image under each"])
@@ -33,7 +34,7 @@ def side_by_side(run: LatentRun, specs: list[RunSpec], store: Store, settings: P
             _show(one, run, image, words)
 
 
-def _chosen(run: LatentRun, specs: list[RunSpec], store: Store, settings: PageSettings) -> list[LatentRun]:
+def _chosen(run: LatentRun, specs: list[RunSpec], store: Store, settings: PageSettings) -> list[RunSpec]:
     """The decoders of the choice above, or this run and one other."""
     comparable = lambda spec: (spec.latent_dim, spec.n_pixels) == (run.spec.latent_dim, run.spec.n_pixels)
     known = [*SHIPPED.values(), *(kept.spec for kept in store.trained())]
@@ -43,7 +44,7 @@ def _chosen(run: LatentRun, specs: list[RunSpec], store: Store, settings: PageSe
             "The other run of this link is not kept here, or has another latent size; the first choice is shown."
         )
         settings["beside"] = ""
-    together = " and ".join(title(spec) for spec in specs) if len(specs) > 1 else ""
+    together = "; ".join(title(spec) for spec in specs) if len(specs) > 1 else ""
     beside = st.selectbox(
         f"{run.name}, and beside it",
         [""] * (len(specs) > 1 or not others) + list(others),
@@ -51,8 +52,7 @@ def _chosen(run: LatentRun, specs: list[RunSpec], store: Store, settings: PageSe
         help="Runs with as many latents, on images of the same size.",
         **settings.keep("beside"),
     )
-    chosen = [run.spec, others[beside]] if beside else specs
-    return [latent_run(spec, store) for spec in chosen]
+    return [run.spec, others[beside]] if beside else specs
 
 
 def _label(spec: RunSpec) -> str:

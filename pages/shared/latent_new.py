@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pages.shared.address import PageSettings
 from pages.shared.explain import Parts
+from pages.shared.figures import nats
 from pages.shared.latent_run import LatentRun
 from pages.shared.sheet import sheet
 from vae_core.latent import (
@@ -24,6 +25,7 @@ from vae_core.latent import (
 from vae_core.pictures import grey
 
 N = 8
+SHOWN = (-2.0, 3.0)  # what a sample may be before it is clipped for display; the same for all decoders and draws
 
 
 def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
@@ -54,11 +56,11 @@ def _show(run: LatentRun, name: str, z: Tensor, generator: torch.Generator) -> N
     nearest = nearest_training(run.vae, run.data, images.mean)
     low, high = images.sample_range
     rows = {"mean": grey(images.mean)}
-    if (low, high) != (0.0, 1.0):
-        rows[f"sample, {low:.1f} black to {high:.1f} white".replace("-", "−")] = stretched(images.sample, low, high)
-        rows["sample, clipped to [0,1]"] = grey(images.sample)
-    else:
+    if run.vae.likelihood.kind == "mass":
         rows["sample (nothing to clip)"] = grey(images.sample)
+    else:
+        rows["sample, −2 black to 3 white"] = stretched(images.sample, *SHOWN)
+        rows["sample, clipped to [0,1]"] = grey(images.sample)
     rows["nearest training image to the mean"] = grey(nearest.x)
     sheet(
         f"latent.new {name}",
@@ -68,14 +70,12 @@ def _show(run: LatentRun, name: str, z: Tensor, generator: torch.Generator) -> N
     )
     differences = ", ".join(f"{value:.2f}" for value in nearest.rmse)
     st.caption(
-        f"{images.outside:.0%} of the samples' pixels lie outside [0,1]. Root mean squared difference a pixel between "
-        f"mean and nearest training image: {differences}. Averages over the {N}: ln p(z) = {_mean(log_prior(z))} nats "
-        f"under the prior, ln q(z) = {_mean(log_aggregate(z, run.codes))} nats under the aggregate posterior."
+        f"{images.outside:.0%} of the samples' pixels lie outside [0,1]; they reach from {nats(low)} to {nats(high)}. "
+        f"Root mean squared difference a pixel between mean and nearest training image: {differences}. "
+        f"Averages over the {N}: ln p(z) = {nats(log_prior(z).mean())} nats under the prior, "
+        f"ln q(z) = {nats(log_aggregate(z, run.codes).mean())} nats under the aggregate posterior of the "
+        f"{len(run.codes):,} held-out images."
     )
-
-
-def _mean(values: np.ndarray) -> str:
-    return f"{values.mean():.1f}".replace("-", "−")
 
 
 @st.cache_resource(max_entries=12, show_spinner="Looking for nearest training images")

@@ -58,6 +58,7 @@ def _described(run: LatentRun) -> dict[str, Any]:
         "name": run.name,
         "likelihood": run.spec.likelihood,
         "settings": {name: getattr(run.spec, name) for name in likelihood.settings},
+        "sample": "a sample" if likelihood.kind == "mass" else "a sample, clipped for display",
         "floor": run.spec.variance_floor**0.5 if likelihood.learns_sigma else None,
         "colour": COLOURS[run.spec.likelihood],
     }

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.lanes import title
-from pages.shared.trained import vae_of
+from pages.shared.trained import offer_again, vae_of
 from vae_core.data import Dataset, load_dataset
+from vae_core.errors import CheckpointError, DataError
 from vae_core.latent import MOST_IMAGES, Codes, held_out_codes
 from vae_core.model import VAE
-from vae_core.runs.store import Store
+from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
 
 HELD = ["at an image's code", "at 0"]
@@ -37,11 +38,18 @@ class LatentRun:
         return title(self.spec)
 
 
-def latent_run(spec: RunSpec, store: Store) -> LatentRun:
-    """Raises CheckpointError or DataError, sentences for the page."""
-    vae, data = vae_of(spec, store), _data(spec.dataset)
-    run = store.run(spec.id)
-    return LatentRun(spec, vae, data, _codes(spec.id, run.step if run else 0, vae, data))
+def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
+    """Those whose weights and data can be read; for each other, why not, and the offer to train it again."""
+    runs = []
+    for spec in specs:
+        try:
+            vae, data = vae_of(spec, engine.store), _data(spec.dataset)
+            runs.append(LatentRun(spec, vae, data, _codes(spec.id, id(vae), vae, data)))
+        except CheckpointError as error:
+            offer_again(spec, error, engine)
+        except DataError as error:
+            st.error(str(error), icon=":material/broken_image:")
+    return runs
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the images")
@@ -50,7 +58,7 @@ def _data(name: str) -> Dataset:
 
 
 @st.cache_resource(max_entries=12, show_spinner="Encoding the held-out images")
-def _codes(spec_id: str, step: int, _vae: VAE, _data: Dataset) -> Codes:
+def _codes(spec_id: str, loaded: int, _vae: VAE, _data: Dataset) -> Codes:
     return held_out_codes(_vae, _data)
 
 

@@ -2,12 +2,150 @@
 
 from __future__ import annotations
 
+import io
+import json
+from threading import Event
+
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.latent_pack import as_bytes
+from pages.shared.latent_pad import read, written
+from pages.shared.latent_run import LatentRun, subscript
+from pages.shared.latent_traverse import _movie, _sheet
+from vae_core.data import load_dataset
+from vae_core.latent import along, held_out_codes, means
+from vae_core.model import VAE
+from vae_core.runs.engine import Engine
+from vae_core.spec import RunSpec
 
 VIEWS = ["walk", "traversals", "image", "between", "new", "compare"]
+
+
+def text(page: AppTest) -> str:
+    return "\n".join(element.value for element in [*page.title, *page.markdown, *page.caption])
+
+
+@pytest.fixture(scope="module")
+def trained(engine: Engine):
+    """Own runs on small images: with one latent, and with sixty-four."""
+
+    def trained(latent_dim: int) -> RunSpec:
+        spec = RunSpec(dataset="digits", latent_dim=latent_dim, hidden=(16,), epochs=1, likelihood="gaussian_learned")
+        engine.submit(spec)
+        pause = Event()
+        for _ in range(1200):
+            run = engine.store.run(spec.id)
+            if run is not None and not run.active:
+                assert run.status == "done"
+                return spec
+            pause.wait(0.05)
+        raise AssertionError(engine.store.run(spec.id))
+
+    return trained
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_each_view_draws(open_page, view: str) -> None:
     page = open_page("latent", view=view)
     assert not page.error and not page.warning
+    assert "still to be written" not in text(page)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 64])
+def test_one_latent_and_sixty_four(open_page, trained, latent_dim: int) -> None:
+    spec = trained(latent_dim)
+    for view in VIEWS:
+        page = open_page("latent", view=view, run=spec.id)
+        assert not page.error and not page.warning
+        assert page.segmented_control(key="latent.decoder").value == "gaussian_learned"
+        if view == "traversals" and latent_dim == 64:
+            page.toggle(key="latent.all").set_value(True).run()
+            assert not page.exception
+
+
+def test_paths_end_at_the_images_chosen(open_page) -> None:
+    page = open_page("latent", view="between", image="3", other="5")
+    half_way = next(element.value for element in page.markdown if "Half-way: linear" in element.value)
+    page.number_input(key="latent.other").set_value(3).run()
+    same = next(element.value for element in page.markdown if "Half-way: linear" in element.value)
+    assert half_way != same
+    linear, spherical = same.split("linear: ")[1].split("; spherical: ")
+    assert linear == spherical.removesuffix(".")  # a path from an image to itself stays there
+
+
+def test_draws_repeat_by_their_number(open_page) -> None:
+    page = open_page("latent", view="new", draw="7")
+    first = text(page)
+    page.number_input(key="latent.draw").set_value(8).run()
+    assert text(page) != first
+    page.number_input(key="latent.draw").set_value(7).run()
+    assert text(page) == first
+
+
+def test_an_image_that_is_not_there_is_told(open_page) -> None:
+    page = open_page("latent", view="between", image="4000")
+    assert "is 4000; allowed: a whole number from 0 to 999" in page.warning[0].value
+    assert page.number_input(key="latent.image").value == 0
+
+
+@pytest.mark.parametrize(
+    "z",
+    ["1:0.5,1:2", "0:1", "1:nan", "1:1e9", "100:1", "1:1,2:2,3:3", "image:-1", "image:99999", "here", "1:" + "9" * 400],
+)
+def test_a_bad_z_in_a_link_is_told(open_page, z: str) -> None:
+    page = open_page("latent", z=z)
+    assert "z is " in page.warning[0].value and "allowed: up to two latents" in page.warning[0].value
+
+
+def test_z_in_a_link_is_read_as_written() -> None:
+    for at in (
+        {"axes": [9, 4], "z": [0.5, -1.25], "image": 17},
+        {"axes": [0], "z": [0.0001], "image": -1},
+        {"axes": [63, 0], "z": [-20, 0], "image": 0},
+    ):
+        assert read(written(at)) == at
+
+
+def test_another_run_that_is_not_here(open_page) -> None:
+    page = open_page("latent", view="compare", beside="0123456789abcdef")
+    assert "The other run of this link is not kept here" in page.warning[0].value
+
+
+def test_damaged_weights_are_told_and_training_is_offered(open_page, trained, engine: Engine) -> None:
+    spec = trained(2)
+    engine.store.weights_path(spec.id).write_bytes(b"no weights")
+    page = open_page("latent", run=spec.id)
+    assert "cannot be read" in page.error[0].value
+    assert any("again" in button.label for button in page.button)
+
+
+def test_exports() -> None:
+    spec = RunSpec(dataset="digits", latent_dim=3, hidden=(8,))
+    vae, data = VAE(spec), load_dataset("digits")
+    run = LatentRun(spec, vae, data, held_out_codes(vae, data))
+    with GifImageFile(io.BytesIO(_movie(run, run.codes.m[0], [2, 0, 1]))) as movie:
+        assert movie.n_frames == 48  # 25 places from −3 to 3, and back to the second
+        assert movie.size == (3 * 26, 3 * 8)
+    rows = means(vae, along(run.codes.m[0], [2, 0], torch.linspace(-3, 3, 5)))
+    with Image.open(io.BytesIO(_sheet(rows))) as picture:
+        assert picture.size == (44, 17)
+        np.testing.assert_array_equal(np.asarray(picture)[9:, 36:], rows[1, 4])
+
+
+def test_subscripts() -> None:
+    assert [subscript(latent) for latent in (0, 9, 63)] == ["z₁", "z₁₀", "z₆₄"]
+
+
+def test_bytes_lie_where_the_head_says() -> None:
+    data = as_bytes({"n": 3, "a": b"12345", "b": b"\x00\x01\x02\x03", "c": b""})
+    head_length = int.from_bytes(data[:4], "little")
+    head, body = json.loads(data[4 : 4 + head_length]), data[4 + head_length :]
+    assert head["n"] == 3 and head_length % 4 == 0
+    parts = {name: body[start : start + length] for name, (start, length) in head["parts"].items()}
+    assert parts == {"a": b"12345", "b": b"\x00\x01\x02\x03", "c": b""}
+    assert all(start % 4 == 0 for start, _ in head["parts"].values())

@@ -29,8 +29,6 @@ function makeView(root, data) {
     run: readRuns(data)[0],
     pixels: new Float32Array(data.side ** 2),
     axes: [data.order[0], data.order[1] ?? -1],
-    scale: scale([-data.reach, data.reach], [0, SIZE]),
-    up: scale([-data.reach, data.reach], [SIZE, 0]),
   };
   view.count = data.pictures.length / view.pixels.length;
   newNoise(view);
@@ -58,6 +56,17 @@ function encode(view) {
   const outputs = view.run.encode(seen);
   view.m = outputs.slice(0, view.latents);
   view.s = outputs.subarray(view.latents).map((logVar) => Math.exp(0.5 * logVar));
+  look(view);
+}
+
+// The part of the plane to show: all of it, or so near to q(z|x) that its shape can be seen. It stays while m and s move.
+function look(view) {
+  const near = view.control("near").checked;
+  const shown = view.axes.filter((axis) => axis >= 0);
+  const half = near ? clamp(6 * Math.max(...shown.map((axis) => view.s[axis])), 0.1, view.reach) : view.reach;
+  const [cx, cy] = view.axes.map((axis) => (near && axis >= 0 ? view.m[axis] : 0));
+  view.across = scale([cx - half, cx + half], [0, SIZE]);
+  view.up = scale([cy - half, cy + half], [SIZE, 0]);
 }
 
 function makeControls(view) {
@@ -84,6 +93,7 @@ function makeControls(view) {
   };
   control("clear").onclick = () => changed(view, () => (view.pixels.fill(0), encode(view)));
   control("encoded").onclick = () => changed(view, () => encode(view));
+  control("near").onchange = () => changed(view, () => look(view));
   control("noise").onclick = () => changed(view, () => newNoise(view));
   draggable(view.find(".surface"), {
     move: (x, y) => changed(view, () => drag(view, x, y)),
@@ -95,6 +105,7 @@ function makeControls(view) {
 function choose(view, index, latent) {
   if (view.axes[1 - index] === latent) view.axes[1 - index] = view.axes[index];
   view.axes[index] = latent;
+  look(view);
 }
 
 const within = (view, value, low, high, name) => {
@@ -116,15 +127,15 @@ function drag(view, x, y) {
   const grips = gripsOf(view);
   const distance = (grip) => Math.hypot(grips[grip][0] - x, grips[grip][1] - y);
   view.grip ??= Object.keys(grips).reduce((best, grip) => (distance(grip) < distance(best) ? grip : best));
-  const unit = view.scale(1) - view.scale(0);
+  const unit = view.across(1) - view.across(0);
   if (view.grip === "m") {
-    setM(view, 0, view.scale.invert(x));
+    setM(view, 0, view.across.invert(x));
     setM(view, 1, view.up.invert(y));
   } else if (view.grip === "s0") setS(view, 0, (x - HANDLE - grips.m[0]) / unit);
   else setS(view, 1, (grips.m[1] - HANDLE - y) / unit);
 }
 
-function gripsOf({ m, s, axes, scale: across, up }) {
+function gripsOf({ m, s, axes, across, up }) {
   const unit = across(1) - across(0);
   const at = [across(m[axes[0]]), axes[1] < 0 ? SIZE / 2 : up(m[axes[1]])];
   const grips = { m: at, s0: [at[0] + unit * s[axes[0]] + HANDLE, at[1]] };
@@ -181,7 +192,7 @@ function drawAll(view) {
   const epsilons = zs.map((_, l) => eps.subarray(l * latents, (l + 1) * latents));
   drawPlane(view, view.find(".noise"), epsilons, scale([-4, 4], [0, SIZE]), scale([-4, 4], [SIZE, 0]), "ε");
   const surface = view.find(".surface");
-  drawPlane(view, surface, zs, view.scale, view.up, "z");
+  drawPlane(view, surface, zs, view.across, view.up, "z");
   drawQ(view, surface);
   for (const index of axes[1] < 0 ? [0] : [0, 1]) {
     const name = latentName(axes[index]).slice(1);
@@ -218,7 +229,7 @@ function drawPlane(view, svg, points, across, up, letter) {
 function drawQ(view, svg) {
   const { s, axes } = view;
   const grips = gripsOf(view);
-  const unit = view.scale(1) - view.scale(0);
+  const unit = view.across(1) - view.across(0);
   const [cx, cy] = grips.m;
   for (const sigma of [1, 2]) {
     const [rx, ry] = [unit * sigma * s[axes[0]], axes[1] < 0 ? 6 : unit * sigma * s[axes[1]]];

@@ -138,7 +138,7 @@ function makeRuns(pad) {
       box.querySelector(".pictures").append(made);
       return made.firstChild;
     };
-    run.canvases = run.decode && { mean: figure("mean of p(x|z,w)"), sample: figure("a sample, clipped for display") };
+    run.canvases = run.decode && { mean: figure("mean of p(x|z,w)"), sample: figure(run.sample) };
     if (run.floor) run.canvases.sigma = figure(`σ, dark ${run.floor.toFixed(2)} (floor) to bright 1`);
     run.box = box;
   });
@@ -189,10 +189,11 @@ function showHeld(pad) {
 function where(pad) {
   const shown = (value) => value.toFixed(1).replace("-", "−");
   const others = pad.latents - pad.axes.filter((axis) => axis >= 0).length;
-  const held = pad.image < 0 ? "at 0" : `at the code of held-out image ${pad.image}`;
+  const whose = pad.runs.length > 1 ? ` of ${pad.runs[0].name}` : "";
+  const held = pad.image < 0 ? "at 0" : `at the code m of held-out image ${pad.image}${whose && `, by the encoder${whose}`}`;
   return (
     `ln p(z) = ${shown(logPrior(pad.z))} nats under the prior, ln q(z) = ${shown(logAggregate(pad))} nats under the ` +
-    `aggregate posterior${pad.runs.length > 1 ? ` of ${pad.runs[0].name}` : ""} (log densities).` +
+    `aggregate posterior${whose} (log densities).` +
     (others ? ` The other ${others} latent${others > 1 ? "s are" : " is"} held ${held}.` : "")
   );
 }
