@@ -207,7 +207,7 @@ def show_forecast(code: LossCode, right: LossCode, dataset: str) -> None:
     rows.append(["Any decoder: KL at most, nats", *(number(one.most_kl) for one in seen)])
     outlook = assumed.outlook(code, seen[0], exact.best_variance(values, code.latent_dim))
     tell, icon = (
-        (st.info, ":material/check:") if outlook in ("fair", "no forecast") else (st.warning, ":material/warning:")
+        (st.info, ":material/info:") if outlook in ("fair", "no forecast") else (st.warning, ":material/warning:")
     )
     tell(words[OUTLOOKS[outlook]], icon=icon)
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
@@ -330,8 +330,8 @@ st.markdown(words["Corrected"])
 st.code(assumed.lines_corrected(code, noise), language="python", wrap_lines=True)
 if noise:
     st.caption(
-        f"{noise_words(right)}: what the best linear decoder with {code.latent_dim} latents leaves of these images. It "
-        "is a place to start from; your trained decoder's own residuals decide."
+        f"{noise_words(right)}: what the first {code.latent_dim} principal components leave of these images. It is a place "
+        "to start from; your trained decoder's own residuals decide."
     )
 st.subheader("Run it")
 st.markdown(words["Run it"])
