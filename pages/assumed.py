@@ -180,7 +180,7 @@ def show_meaning(code: LossCode) -> None:
     if not found.normalised:
         st.markdown(words["No likelihood"])
     inside = (
-        f"−ELBO at this {SYMBOLS[found.parameter]}"
+        f"(−ELBO at this {SYMBOLS[found.parameter]})"
         if found.parameter != "beta"
         else f"(BCE + {number(found.value)}·KL)"
     )
@@ -330,8 +330,8 @@ st.markdown(words["Corrected"])
 st.code(assumed.lines_corrected(code, noise), language="python", wrap_lines=True)
 if noise:
     st.caption(
-        f"{noise_words(right)}: what the first {code.latent_dim} principal components leave of these images. It is a place "
-        "to start from; your trained decoder's own residuals decide."
+        f"{noise_words(right)}: what the first {code.latent_dim} principal components leave of these images. It is a "
+        "place to start from; your trained decoder's own residuals decide."
     )
 st.subheader("Run it")
 st.markdown(words["Run it"])
