@@ -49,8 +49,12 @@ def settle_memory() -> None:
 def show_engine_state(engine: Engine) -> None:
     """A line while the workers warm up, a sentence while something is wrong, nothing when all is well."""
 
-    @st.fragment(run_every=1.0 if engine.state != "ready" or engine.problem else None, key="engine_state")
+    waiting = engine.state != "ready" or engine.problem
+
+    @st.fragment(run_every=1.0 if waiting else None, key="engine_state")
     def state() -> None:
+        if waiting and engine.state == "ready" and not engine.problem:
+            st.rerun()  # without this fragment's clock
         show_problem(engine)
         if engine.state == "starting" and not engine.problem:
             ready = (
