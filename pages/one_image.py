@@ -163,59 +163,36 @@ def estimate_chart(found: Estimate, colour: str, term: str) -> go.Figure:
     some_errors = some[some > 0]
     at, error = count[some_errors], found.running_error[some_errors]
     mean = found.running_mean[some_errors]
-    figure = go.Figure()
-    figure.add_scatter(
-        x=count,
-        y=found.log_probs,
-        mode="markers",
-        marker={"color": colour, "size": 4, "opacity": 0.5 if number <= 200 else 0.2},
-        name="each draw",
-    )
-    figure.add_scatter(
-        x=np.concatenate([at, at[::-1]]),
-        y=np.concatenate([mean + error, (mean - error)[::-1]]),
-        fill="toself",
-        fillcolor=colour,
-        opacity=0.35,
-        line={"width": 0},
-        name="± standard error",
-        hoverinfo="skip",
-    )
-    figure.add_scatter(
-        x=count[some], y=found.running_mean[some], mode="lines", line={"color": colour, "width": 3}, name="running mean"
-    )
-    figure.add_scatter(
-        x=at,
-        y=error,
-        mode="lines+markers",
-        line={"color": colour},
-        marker={"size": 4},
-        yaxis="y2",
-        name="standard error",
-    )
+    layout = {
+        "height": 360,
+        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+        "showlegend": False,  # the words above say what is what, and a small screen has no room
+        "xaxis": {"type": "log", "range": [-0.05, math.log10(MOST_DRAWS) + 0.05], "anchor": "y2"}
+        | {"title": {"text": "L, draws so far"}},
+        "yaxis": {"domain": [0.46, 1], "title": {"text": f"{term}, nats"}},
+        "yaxis2": {"domain": [0, 0.36], "type": "log", "title": {"text": "standard error, nats"}, "dtick": 1},
+    }
+    traces = [
+        {"x": count, "y": found.log_probs, "mode": "markers", "name": "each draw"}
+        | {"marker": {"color": colour, "size": 4, "opacity": 0.5 if number <= 200 else 0.2}},
+        {"x": np.concatenate([at, at[::-1]]), "y": np.concatenate([mean + error, (mean - error)[::-1]])}
+        | {"fill": "toself", "fillcolor": colour, "opacity": 0.35, "line": {"width": 0}, "hoverinfo": "skip"},
+        {"x": count[some], "y": found.running_mean[some], "mode": "lines", "name": "running mean"}
+        | {"line": {"color": colour, "width": 3}},
+        {"x": at, "y": error, "mode": "lines+markers", "yaxis": "y2", "name": "standard error"}
+        | {"line": {"color": colour}, "marker": {"size": 4}},
+    ]
     if number > 1 and found.error > 0:
-        figure.add_scatter(
-            x=[1, MOST_DRAWS],
-            y=[found.error * math.sqrt(number / one) for one in (1, MOST_DRAWS)],
-            mode="lines",
-            line={"color": "#999999", "dash": "dash"},
-            yaxis="y2",
-            name="∝ 1/√L",
-        )
-    figure.update_layout(
-        height=360,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        showlegend=False,  # the words above say what is what, and a small screen has no room
-        xaxis={
-            "type": "log",
-            "range": [-0.05, math.log10(MOST_DRAWS) + 0.05],
-            "title": "L, draws so far",
-            "anchor": "y2",
-        },
-        yaxis={"domain": [0.46, 1], "title": f"{term}, nats"},
-        yaxis2={"domain": [0, 0.36], "type": "log", "title": "standard error, nats", "dtick": 1},
-    )
-    return figure
+        ends = np.array([1, MOST_DRAWS])
+        falling = {
+            "x": ends,
+            "y": found.error * np.sqrt(number / ends),
+            "mode": "lines",
+            "yaxis": "y2",
+            "name": "∝ 1/√L",
+        }
+        traces.append(falling | {"line": {"color": "#999999", "dash": "dash"}})
+    return go.Figure([go.Scatter(trace) for trace in traces], layout)
 
 
 # The page ------------------------------------------------------------------------------------------------------------

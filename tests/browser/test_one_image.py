@@ -1,0 +1,193 @@
+"""Pick a pixel on the pictures: its own p(x_d|z,w) at once, without the server, and with the core's numbers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
+
+from tests.browser.conftest import Server
+from vae_core.checkpoint import load_vae
+from vae_core.data import load_dataset
+from vae_core.one_image import Pixels, code, held_out_image, look
+from vae_core.shipped import SPECS, shipped_weights
+
+TITLES = ("Bernoulli", "Gaussian, identity covariance", "Gaussian, learned variance")
+
+
+def open_image(page: Page, server: Server, query: str = "") -> None:
+    page.goto(f"{server.url}/one_image?{query}")
+    expect(page.locator(".pixel-map .panel")).to_have_count(3)
+
+
+def panel(page: Page, title: str) -> Locator:
+    return page.locator(f".pixel-map .panel[aria-label='{title}']")
+
+
+def value(text: str) -> float:
+    """A number as the page writes it."""
+    digits, _, power = text.replace("−", "-").partition(" × 10")
+    return float(digits) * 10 ** int(power.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")) or 0)
+
+
+def numbers(text: str) -> list[float]:
+    found = re.findall(r"−?\d[\d.]*(?: × 10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)?", text)
+    return [value(one) for one in found]
+
+
+def core(number: int) -> tuple[torch.Tensor, list[Pixels]]:
+    x = held_out_image(SPECS["bernoulli"], load_dataset("mnist"), number)
+    vaes = [load_vae(shipped_weights(spec) or b"") for spec in SPECS.values()]
+    return x, [look(vae, x, code(vae, x, None)) for vae in vaes]
+
+
+def picked(page: Page) -> int:
+    text = page.locator(".pixel-map .where").inner_text()
+    found = re.search(r"= (\d+): row (\d+), column (\d+)", text)
+    assert found
+    assert int(found[1]) == 28 * int(found[2]) + int(found[3])
+    return int(found[1])
+
+
+def expect_pixel(page: Page, pixel: int) -> None:
+    expect(page.locator(".pixel-map .where")).to_contain_text(f"= {pixel}: row {pixel // 28}, column {pixel % 28},")
+
+
+@pytest.mark.parametrize("pixel", [0, 5 * 28 + 14, 14 * 28 + 10, 21 * 28 + 18])
+def test_the_numbers_of_a_pixel_are_the_cores(page: Page, server: Server, pixel: int) -> None:
+    open_image(page, server, f"pixel={pixel // 28},{pixel % 28}&image=7")
+    x, views = core(7)
+    expect_pixel(page, pixel)
+    x_d = x[pixel]
+    for title, seen in zip(TITLES, views):
+        lines = panel(page, title).locator(".numbers > *")
+        expect(lines).to_have_count(3)
+        log_prob = float(seen.log_prob[pixel])
+        assert numbers(lines.nth(2).inner_text())[0] == pytest.approx(
+            log_prob, rel=6e-3 if abs(log_prob) < 1e-3 else 6e-4
+        )
+        parameters = {name: torch.tensor(values[pixel]).double() for name, values in seen.parameters.items()}
+        if seen.family == "Bernoulli":
+            mass = torch.distributions.Bernoulli(logits=parameters["logits"])
+            shown, height = numbers(lines.nth(0).inner_text())[0], numbers(lines.nth(1).inner_text())[-1]
+            assert shown == pytest.approx(float(mass.probs), rel=6e-3)
+            assert height == pytest.approx(float(mass.log_prob(x_d).exp()), rel=6e-3)
+            bars = panel(page, title).locator("svg rect[fill-opacity]")
+            heights = [float(bars.nth(i).get_attribute("height") or 0) / 101 for i in (0, 1)]
+            assert heights == pytest.approx([1 - float(mass.probs), float(mass.probs)], abs=1e-6)
+        else:
+            normal = torch.distributions.Normal(parameters["loc"], parameters["scale"])
+            shown_loc, shown_scale = numbers(lines.nth(0).inner_text().replace("²", ""))[:2]
+            assert shown_loc == pytest.approx(float(normal.loc), rel=6e-3)
+            assert shown_scale == pytest.approx(float(normal.scale), rel=6e-4)
+            height = numbers(lines.nth(1).inner_text())[-1]
+            assert height == pytest.approx(float(normal.log_prob(x_d).exp()), rel=6e-3)
+
+
+def test_the_sums_and_the_maps_are_the_cores(page: Page, server: Server) -> None:
+    open_image(page, server, "image=3")
+    _, views = core(3)
+    expect_pixel(page, views[0].costliest)  # until one is picked
+    for title, seen in zip(TITLES, views):
+        total = f"{seen.total:,.1f} nats".replace("-", "−")
+        expect(panel(page, title).locator(".total")).to_contain_text(total)
+        levels = (
+            panel(page, title)
+            .locator("canvas")
+            .last.evaluate("c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 === 1)")
+        )
+        worst, best = seen.log_prob.argmin(), seen.log_prob.argmax()
+        assert (levels[worst], levels[best]) == (253, 0)  # the ends of the scale: what costs most is the brightest
+        order = torch.tensor(levels).double()[torch.tensor(seen.log_prob).argsort(descending=True)]
+        assert (order.diff() >= -1).all()
+
+
+def test_picking_answers_in_the_browser_and_tells_the_server_on_release(page: Page, server: Server) -> None:
+    told: list[str | bytes] = []  # what the widget sends; other parts of the page may ask for their own news meanwhile
+
+    def sent(frame: str | bytes) -> None:
+        if b'"pixel"' in (frame if isinstance(frame, bytes) else frame.encode()):
+            told.append(frame)
+
+    def connected(socket: WebSocket) -> None:
+        socket.on("framesent", sent)
+
+    page.on("websocket", connected)
+    open_image(page, server)
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    source = page.locator(".source svg")
+    source.scroll_into_view_if_needed()
+    box = source.bounding_box()
+    assert box is not None
+    cell = box["width"] / 28
+    at = lambda row, column: (box["x"] + (column + 0.5) * cell, box["y"] + (row + 0.5) * cell)
+    marker = panel(page, TITLES[2]).locator("figure svg .over").last
+
+    page.mouse.move(*at(4, 6))
+    page.mouse.down()
+    expect_pixel(page, 4 * 28 + 6)
+    page.mouse.move(*at(20, 11), steps=20)
+    expect_pixel(page, 20 * 28 + 11)
+    assert (marker.get_attribute("x"), marker.get_attribute("y")) == ("11", "20")  # the same pixel on every picture
+    assert not told, "a message to the server while dragging"
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"pixel=20%2C11"))
+    assert told
+
+    page.reload()
+    expect_pixel(page, 20 * 28 + 11)
+
+
+def test_the_keyboard_alone(page: Page, server: Server) -> None:
+    open_image(page, server, "pixel=3,3")
+    page.locator(".source svg").focus()
+    for key, pixel in [
+        ("ArrowRight", (3, 4)),
+        ("ArrowDown", (4, 4)),
+        ("Shift+ArrowDown", (14, 4)),
+        ("ArrowUp", (13, 4)),
+    ]:
+        page.keyboard.press(key)
+        expect_pixel(page, 28 * pixel[0] + pixel[1])
+    page.keyboard.press("Shift+ArrowLeft")
+    expect_pixel(page, 13 * 28)  # at the edge, and no further
+    expect(page.locator(".pixel-map .heard")).to_contain_text(re.compile(r"Row 13, column 0\. Bernoulli: .* nats"))
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect_pixel(page, 13 * 28 + 1)
+    expect(page).to_have_url(re.compile(r"pixel=13%2C1"))
+
+
+def test_each_decoder_shows_its_costliest_pixel(page: Page, server: Server) -> None:
+    open_image(page, server, "pixel=0,0")
+    _, views = core(0)
+    for title, seen in zip(TITLES, views):
+        panel(page, title).get_by_role("button", name="Show its costliest pixel").click()
+        expect_pixel(page, seen.costliest)
+
+
+def test_a_pixel_stays_while_the_image_changes(page: Page, server: Server) -> None:
+    open_image(page, server, "pixel=9,9")
+    totals = page.locator(".pixel-map .total")
+    before = totals.all_inner_texts()
+    page.get_by_role("radio", name="7", exact=True).click()
+    expect(totals.first).not_to_have_text(before[0])
+    expect_pixel(page, 9 * 28 + 9)
+    page.get_by_text("z¹, a draw from q(z|x)").click()
+    expect(page).to_have_url(re.compile("z=draw"))
+    expect_pixel(page, 9 * 28 + 9)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    open_image(page, server, "L=1000")
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    assert page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0
+    for one in page.locator(".pixel-map .panel").all():
+        assert one.evaluate("panel => panel.scrollWidth - panel.clientWidth") <= 0
+    context.close()
