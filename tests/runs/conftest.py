@@ -15,6 +15,8 @@ import pytest
 
 from vae_core import RunSpec, Snapshot, load_dataset, train
 from vae_core.checkpoint import Checkpoint
+from vae_core.runs.cluster import worker_count
+from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 from vae_core.tiles import png
 from vae_core.training import numbers
@@ -49,6 +51,23 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("no_proxy", "127.0.0.1,localhost")
         patch.delenv("NO_PROXY", raising=False)
         yield folder
+
+
+@pytest.fixture(scope="module")
+def engine(offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One app with its embedded cluster, for all tests that do not need their own."""
+    engine = Engine(Store(tmp_path_factory.mktemp("store")))
+    yield engine
+    family = psutil.Process(engine._child.pid).children(recursive=True) if engine._child is not None else []
+    engine.close()
+    assert engine.state == "closed"
+    wait_until(lambda: not alive(family), 20)
+    assert len(family) > worker_count()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
 
 
 def small(**changes: Any) -> RunSpec:
