@@ -57,19 +57,23 @@ def _show(run: LatentRun, name: str, z: Tensor, generator: torch.Generator) -> N
     low, high = images.sample_range
     rows = {"mean": grey(images.mean)}
     if run.vae.likelihood.kind == "mass":
-        rows["sample (nothing to clip)"] = grey(images.sample)
+        rows["sample"] = grey(images.sample)
     else:
-        rows["sample, −2 black to 3 white"] = stretched(images.sample, *SHOWN)
-        rows["sample, clipped to [0,1]"] = grey(images.sample)
-    rows["nearest training image to the mean"] = grey(nearest.x)
+        rows["sample, from −2 to 3"] = stretched(images.sample, *SHOWN)
+        rows["sample, clipped"] = grey(images.sample)
+    rows["nearest in training"] = grey(nearest.x)
     sheet(
         f"latent.new {name}",
         rows,
         alt=f"{N} new images from {name}: mean, sample, and nearest training image",
         width=640,
     )
+    unclipped = run.vae.likelihood.kind == "density"
     differences = ", ".join(f"{value:.2f}" for value in nearest.rmse)
     st.caption(
+        "Mean of p(x|z,w); a sample from it"
+        + (", shown with −2 as black and 3 as white, then clipped to [0,1] for display" if unclipped else "")
+        + "; the training image nearest to the mean. "
         f"{images.outside:.0%} of the samples' pixels lie outside [0,1]; they reach from {nats(low)} to {nats(high)}. "
         f"Root mean squared difference a pixel between mean and nearest training image: {differences}. "
         f"Averages over the {N}: ln p(z) = {nats(log_prior(z).mean())} nats under the prior, "

@@ -41,7 +41,8 @@ function drawGround(pad) {
 
 function drawPoints(pad, context) {
   const { m, labels, count } = pad.codes;
-  const sprites = TINTS.map((tint, label) => sprite(String(label), tint));
+  const outline = getComputedStyle(pad.find(".pad")).getPropertyValue("--st-background-color");
+  const sprites = TINTS.map((tint, label) => sprite(String(label), tint, outline));
   for (let n = 0; n < count; n++) {
     const [a, b] = pad.axes;
     const top = b < 0 ? SIZE * (0.1 + 0.8 * ((n * 0.618034) % 1)) : pad.y(m[n * pad.latents + b]);
@@ -50,11 +51,13 @@ function drawPoints(pad, context) {
 }
 
 // A class's digit in its colour, drawn once and stamped for each point: 5,000 in a few milliseconds.
-function sprite(text, tint) {
+function sprite(text, tint, outline) {
   const stamp = document.createElement("canvas");
   stamp.width = stamp.height = 30;
   const context = stamp.getContext("2d");
-  Object.assign(context, { fillStyle: tint, font: "bold 27px sans-serif", textAlign: "center", textBaseline: "middle" });
+  Object.assign(context, { fillStyle: tint, strokeStyle: outline, lineWidth: 4, lineJoin: "round" });
+  Object.assign(context, { font: "bold 26px sans-serif", textAlign: "center", textBaseline: "middle" });
+  context.strokeText(text, 15, 16);
   context.fillText(text, 15, 16);
   return stamp;
 }
@@ -74,7 +77,12 @@ function drawFrame(pad) {
         const at = centre[0] + way * r;
         part(surface, `line ${way} ${sigma}`, "line", { x1: at, x2: at, y1: 0, y2: SIZE, ...style });
       }
-    } else part(surface, `circle ${sigma}`, "circle", { cx: centre[0], cy: centre[1], r, ...style });
+    } else {
+      const circle = { cx: centre[0], cy: centre[1], r, ...style };
+      const halo = { stroke: "var(--st-background-color)", "stroke-width": 3, "stroke-opacity": 0.6, "stroke-dasharray": "none" };
+      part(surface, `halo ${sigma}`, "circle", { ...circle, ...halo }); // seen on any ground
+      part(surface, `circle ${sigma}`, "circle", circle);
+    }
     part(surface, `sigma ${sigma}`, "text", label, `${sigma}σ`);
   }
 }
@@ -164,6 +172,7 @@ function tellKey(pad, key) {
   const seen = [...new Set(pad.codes.labels)].sort((a, b) => a - b);
   const classes = seen.map((label) => entry(`${label}${pad.classes[label] ? ` ${pad.classes[label]}` : ""}`, label % 10));
   const points = `${pad.codes.count.toLocaleString("en")} held-out images at the mean m of q(z|x), by class:`;
-  const circles = "Dashed: the prior at 1, 2, 3 standard deviations.";
+  const height = pad.axes[1] < 0 ? " With one latent, height only keeps the points apart." : "";
+  const circles = `Dashed: the prior at 1, 2, 3 standard deviations.${height}`;
   pad.find(".key").replaceChildren(entry(points), ...classes, entry(circles), ...key.map((text) => entry(text)));
 }

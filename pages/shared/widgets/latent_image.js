@@ -12,6 +12,7 @@ export default function (component) {
   const data = unpack(component.data);
   let view = views.get(parentElement);
   if (!view || view.id !== data.id) {
+    cancelAnimationFrame(view?.frame);
     view = makeView(parentElement, data);
     views.set(parentElement, view);
   }

@@ -9,12 +9,15 @@ export default function (component) {
   const data = unpack(component.data);
   let pad = pads.get(parentElement);
   if (!pad || pad.id !== data.id) {
+    cancelAnimationFrame(pad?.frame);
     pad = makePad(parentElement, data);
     pads.set(parentElement, pad);
+    show(pad);
   }
   pad.send = (value) => setStateValue("at", value);
-  drawGround(pad);
-  show(pad);
+  const theme = getComputedStyle(pad.find(".pad")).getPropertyValue("--st-secondary-background-color");
+  if (pad.theme !== theme) drawGround(pad); // else what was drawn stays: this is called at every rerun
+  pad.theme = theme;
   return () => cancelAnimationFrame(pad.frame);
 }
 
@@ -163,6 +166,7 @@ function show(pad) {
   const line = { stroke: pad.said ? "#D55E00" : "var(--st-text-color)", "stroke-width": 1.5 };
   part(mark, "down", "line", { x1: cx, x2: cx, y1: 0, y2: SIZE, ...line, "stroke-opacity": 0.35 });
   if (axes[1] >= 0) part(mark, "over", "line", { x1: 0, x2: SIZE, y1: cy, y2: cy, ...line, "stroke-opacity": 0.35 });
+  part(mark, "halo", "circle", { cx, cy, r: 8, fill: "none", stroke: "var(--st-background-color)", "stroke-width": 6 });
   part(mark, "ring", "circle", { cx, cy, r: 8, fill: "none", ...line, "stroke-width": 3 });
   if (pad.find(".told").textContent !== pad.said) pad.find(".told").textContent = pad.said;
   for (const [index, name] of ["x", "y"].entries()) {
