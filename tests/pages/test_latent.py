@@ -21,6 +21,7 @@ from vae_core.data import load_dataset
 from vae_core.latent import along, held_out_codes, means
 from vae_core.model import VAE
 from vae_core.runs.engine import Engine
+from vae_core.shipped import SIGMA_SPECS
 from vae_core.spec import RunSpec
 
 VIEWS = ["walk", "traversals", "image", "between", "new", "compare"]
@@ -114,6 +115,13 @@ def test_z_in_a_link_is_read_as_written() -> None:
 def test_another_run_that_is_not_here(open_page) -> None:
     page = open_page("latent", view="compare", beside="0123456789abcdef")
     assert "The other run of this link is not kept here" in page.warning[0].value
+
+
+def test_two_runs_side_by_side(open_page) -> None:
+    page = open_page("latent", view="compare", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
+    assert not page.warning
+    headings = [element.value for element in page.markdown if element.value.startswith("#### ")]
+    assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, covariance σ²I, σ = 0.1"]
 
 
 def test_damaged_weights_are_told_and_training_is_offered(open_page, trained, engine: Engine) -> None:
