@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.shared.address import PageSettings
 from pages.shared.explain import Parts
-from pages.shared.latent_pack import MOST_PICTURED, as_bytes, packed
+from pages.shared.latent_pack import MOST_PICTURED, as_bytes, fits, packed
 from pages.shared.latent_run import LatentRun
 from pages.shared.widget import widget
 
@@ -15,6 +15,8 @@ _FROM_IMAGE = widget("latent_image", "svg", "latent_controls", "canvas", "decode
 
 def from_image(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["From an image"])
+    if not fits([run]):
+        return
     key, state = "latent.from image", st.session_state
     values = packed([run], encoder=True)
 

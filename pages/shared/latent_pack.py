@@ -13,8 +13,20 @@ from pages.shared.latent_run import LatentRun
 from vae_core.pictures import grey
 from vae_core.weights import flat
 
+MOST_WEIGHTS = 10_000_000  # encoders counted too: 40 MB to the browser, and some 10 ms a picture there
 MOST_PICTURED = 1000  # held-out images whose pixels go with the codes: 0.8 MB
 FASHION = ["top", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
+
+
+def fits(runs: list[LatentRun]) -> bool:
+    """Whether these networks are small enough to be sent; where not, the page says so."""
+    weights = sum(parameter.numel() for run in runs for parameter in run.vae.parameters())
+    if weights > MOST_WEIGHTS:
+        st.info(
+            f"{weights / 1e6:.0f} million weights are too many to walk through in the browser (at most "
+            f"{MOST_WEIGHTS / 1e6:.0f} million). The views that the server draws work: traversals, paths, new images."
+        )
+    return weights <= MOST_WEIGHTS
 
 
 def packed(runs: list[LatentRun], encoder: bool = False) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.address import PageSettings, Setting
-from pages.shared.latent_pack import as_bytes, packed
+from pages.shared.latent_pack import as_bytes, fits, packed
 from pages.shared.latent_run import LatentRun
 from pages.shared.widget import widget
 from vae_core.errors import SpecError
@@ -19,6 +19,8 @@ _PAD = widget("latent_pad", "svg", "latent_controls", "canvas", "decoder", "late
 
 def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:
     """Draw the pad for one run, or for several of one latent size on the same z."""
+    if not fits(runs):
+        return
     key, state = "latent.pad", st.session_state
     values = packed(runs)
 

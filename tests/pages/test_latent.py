@@ -124,6 +124,13 @@ def test_two_runs_side_by_side(open_page) -> None:
     assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, covariance σ²I, σ = 0.1"]
 
 
+def test_a_network_too_large_for_the_browser_is_told(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.shared.latent_pack.MOST_WEIGHTS", 600_000)
+    for view in ("walk", "image", "compare"):
+        page = open_page("latent", view=view)
+        assert "too many to walk through in the browser" in page.info[0].value
+
+
 def test_damaged_weights_are_told_and_training_is_offered(open_page, trained, engine: Engine) -> None:
     spec = trained(2)
     engine.store.weights_path(spec.id).write_bytes(b"no weights")
