@@ -13,7 +13,7 @@ from pages.shared.latent_run import LatentRun
 from vae_core.pictures import grey
 from vae_core.weights import flat
 
-MOST_WEIGHTS = 10_000_000  # encoders counted too: 40 MB to the browser, and some 10 ms a picture there
+MOST_WEIGHTS = 10_000_000  # encoders counted too: 40 MB to the browser, and some 5 ms a picture there
 MOST_PICTURED = 1000  # held-out images whose pixels go with the codes: 0.8 MB
 FASHION = ["top", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 
