@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared.runtime import settle_memory
+from pages.shared.runtime import settle
 
 st.set_page_config(page_title="What is ln p(x|z,w)?", page_icon="assets/icon.png", layout="wide")
 page = st.navigation(
@@ -18,5 +18,5 @@ page = st.navigation(
     ],
     position="top",
 )
-settle_memory()
+settle()
 page.run()

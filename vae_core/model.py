@@ -41,10 +41,15 @@ def make_likelihood(spec: RunSpec) -> Likelihood:
     return kind(DATASETS[spec.dataset].n_pixels, **{name: getattr(spec, name) for name in kind.settings})
 
 
+class Linear(nn.Linear):
+    def reset_parameters(self) -> None:
+        """Nothing: `initialise` does it. (nn.utils.skip_init would too, and imports sympy, 45 MB.)"""
+
+
 def mlp(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
-        layers += [nn.utils.skip_init(nn.Linear, a, b), nn.ReLU()]  # not in place: that costs copies in backward
+        layers += [Linear(a, b), nn.ReLU()]  # not in place: that costs copies in backward
     return nn.Sequential(*layers[:-1])  # no activation on the outputs: the likelihood gives them their meaning
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.lanes import title
-from pages.shared.trained import offer_again, vae_of
-from vae_core.data import Dataset, load_dataset
+from pages.shared.trained import data_of, offer_again, vae_of
+from vae_core.data import Dataset
 from vae_core.errors import CheckpointError, DataError
 from vae_core.latent import MOST_IMAGES, Codes, held_out_codes
 from vae_core.model import VAE
@@ -43,18 +43,13 @@ def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
     runs = []
     for spec in specs:
         try:
-            vae, data = vae_of(spec, engine.store), _data(spec.dataset)
+            vae, data = vae_of(spec, engine.store), data_of(spec.dataset)
             runs.append(LatentRun(spec, vae, data, _codes(spec.id, id(vae), vae, data)))
         except CheckpointError as error:
             offer_again(spec, error, engine)
         except DataError as error:
             st.error(str(error), icon=":material/broken_image:")
     return runs
-
-
-@st.cache_resource(max_entries=3, show_spinner="Loading the images")
-def _data(name: str) -> Dataset:
-    return load_dataset(name)
 
 
 @st.cache_resource(max_entries=12, show_spinner="Encoding the held-out images")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
+import os
 import secrets
+import sys
 import threading
 import time
 
 import streamlit as st
+from threadpoolctl import threadpool_limits
 
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
@@ -40,8 +44,15 @@ def get_engine() -> Engine:
 
 
 @st.cache_resource(show_spinner=False)
-def settle_memory() -> None:
-    """Once, after the imports: what they made lives for good, so the collector need not look at it again."""
+def settle() -> None:
+    """Once, after the imports. What they made lives for good, so the collector need not look at it again; what pages
+    free goes back to the system; and one thread computes, for two beside training workers wait for each other."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's, read when it is imported
+    threadpool_limits(1, "blas")  # numpy's
+    if sys.platform == "linux":
+        allocator = ctypes.CDLL(None)
+        for parameter, value in {-1: 1 << 17, -3: 1 << 17, -8: 2}.items():  # M_TRIM_, M_MMAP_THRESHOLD, M_ARENA_MAX
+            getattr(allocator, "mallopt", lambda *_: 0)(parameter, value)  # glibc alone has it
     gc.collect()
     gc.freeze()
 

@@ -118,7 +118,7 @@ def vae_of(spec: RunSpec, store: Store) -> VAE:
     return _load(spec.canonical_json, run.step if run else 0, store)
 
 
-@st.cache_resource(max_entries=12, show_spinner="Loading the decoder")
+@st.cache_resource(max_entries=8, show_spinner="Loading the decoder")
 def _load(canonical_json: str, step: int, _store: Store) -> VAE:
     from vae_core.checkpoint import load_vae
 
