@@ -107,12 +107,12 @@ def form() -> LossCode:
             reduced("KL over latents", "latents")
             reduced("KL over the batch", "kl_batch")
             st.number_input(
-                "Weight w of the KL", 1e-9, 1e6, step=0.1, format="%g", width=150, **SETTINGS.keep("weight")
+                "Weight c of the KL", 1e-9, 1e6, step=0.1, format="%g", width=150, **SETTINGS.keep("weight")
             )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             title = lambda key: f"{DATASETS[key].title}, D = {DATASETS[key].n_pixels}"
             st.selectbox("Images", BUNDLED, format_func=title, width=320, **SETTINGS.keep("dataset"))
-            st.number_input("Latents L", 1, 32, width=130, **SETTINGS.keep("latent_dim"))
+            st.number_input("Latents J", 1, 32, width=130, **SETTINGS.keep("latent_dim"))
             st.number_input("Batch size B", 8, 1024, width=130, **SETTINGS.keep("batch_size"))
     return code_of({name: SETTINGS[name] for name in SETTINGS.settings})
 
@@ -131,7 +131,7 @@ def settings_of(report: Report) -> dict[str, object]:
 def fill_in(report: Report) -> None:
     for name, value in settings_of(report).items():
         SETTINGS[name] = value
-    st.toast(f"The form at the top now does what {report.title} does.", icon=":material/edit_note:")
+    st.toast(f"The form at the top now has the loss of {report.title}.", icon=":material/edit_note:")
 
 
 # What it means ------------------------------------------------------------------------------------------------------
@@ -160,13 +160,13 @@ def show_meaning(code: LossCode) -> None:
         st.markdown(f"**p(x|z,w) = N(x; μ, σ²I)** {badge}")
         say = (
             f"Every pixel is μ plus Gaussian noise of standard deviation **σ = {number(found.deviation)}**; black "
-            f"to white is 1. The same minimiser: ½·SSE + β·KL with β = {number(found.value)}."
+            f"to white is 1. The same best weights: ½·SSE + {number(found.value)}·KL."
         )
     elif found.parameter == "b":
         st.markdown(f"**p(x|z,w) = Laplace(x; μ, b)**, pixel by pixel {badge}")
         say = (
             f"Every pixel is μ plus Laplace noise of scale **b = {number(found.value)}**, standard deviation √2·b = "
-            f"{number(found.deviation)}, where black to white is 1. The same minimiser: absolute error + "
+            f"{number(found.deviation)}, where black to white is 1. The same best weights: absolute error + "
             f"β·KL with β = {number(found.value)}."
         )
     else:
@@ -202,7 +202,7 @@ def show_forecast(code: LossCode, right: LossCode, dataset: str) -> None:
         rows += [
             ["Linear decoder: latents in use", *(f"{one.active} of {code.latent_dim}" for one in linear)],
             ["Linear decoder: KL, nats", *(nats(one.kl) for one in linear)],
-            ["Linear decoder: ln p(x), nats, a density", *(nats(one.log_likelihood) for one in linear)],
+            ["Linear decoder: ln p(x|w), nats, density", *(nats(one.log_likelihood) for one in linear)],
         ]
     rows.append(["Any decoder: KL at most, nats", *(number(one.most_kl) for one in seen)])
     outlook = assumed.outlook(code, seen[0], exact.best_variance(values, code.latent_dim))
@@ -330,7 +330,7 @@ st.markdown(words["Corrected"])
 st.code(assumed.lines_corrected(code, noise), language="python", wrap_lines=True)
 if noise:
     st.caption(
-        f"{noise_words(right)}: what the first {code.latent_dim} principal components leave of these images. It is a "
+        f"{noise_words(right)}: the error of {code.latent_dim} principal components on these images. It is a "
         "place to start from; your trained decoder's own residuals decide."
     )
 st.subheader("Run it")

@@ -80,7 +80,7 @@ def choose_image(labels: list[int]) -> int:
             0,
             len(labels) - 1,
             width=140,
-            help=f"0 to {len(labels) - 1}; the digit above is the first of its kind.",
+            help=f"0 to {len(labels) - 1}; a digit above picks its first image.",
             **SETTINGS.keep("image"),
         )
     return SETTINGS["image"]
@@ -116,8 +116,8 @@ def show_value(x: torch.Tensor, mu: torch.Tensor) -> None:
             alt="Half the squared error plus its constant equals the negative log-density, up to rounding",
         )
         st.caption(
-            f"Neighbouring float32 numbers of this size lie {small(single.spacing)} apart, and sums of {len(x)} of "
-            f"them are rounded on the way; in float64 they lie {small(double.spacing)} apart."
+            f"What is left is rounding: float32 numbers of this size lie {small(single.spacing)} apart, float64 ones "
+            f"{small(double.spacing)}."
         )
     st.markdown(WORDS["The same gradient"])
     with st.container(horizontal=True):
@@ -173,10 +173,10 @@ def show_sigma(x: torch.Tensor, mu: torch.Tensor, never_lit: torch.Tensor) -> No
     )
     st.markdown(
         f"For this image the identity covariance costs **{nats(found.excess(1.0))}** nats more than σ* = "
-        f"{found.best_sigma:.3g}. A draw from N(μ, I) is expected to leave [0,1] at "
-        f"**{100 * share_outside(mu, 1.0):.1f} %** of its pixels, one at σ* at "
-        f"{100 * share_outside(mu, found.best_sigma):.1f} %. The mean itself leaves it at "
-        f"{100 * share_outside(mu, 0):.1f} %, for nothing in this decoder keeps μ between 0 and 1."
+        f"{found.best_sigma:.3g}. Expected share of pixels outside [0,1], no grey at all: "
+        f"**{100 * share_outside(mu, 1.0):.1f} %** of a draw at σ = 1, "
+        f"{100 * share_outside(mu, found.best_sigma):.1f} % at σ*, {100 * share_outside(mu, 0):.1f} % of the mean "
+        "itself, as nothing keeps μ inside."
     )
     dark, rest = fit(residual[never_lit]), fit(residual[~never_lit])
     st.markdown(
@@ -219,7 +219,7 @@ def show_training() -> None:
 
 SETTINGS.follow()
 engine = get_engine()
-st.title("MSE is a Gaussian with identity covariance")
+st.title("MSE is a Gaussian, ½·SSE the one with identity covariance")
 st.markdown(WORDS[""])
 show_engine_state(engine)
 data = images()

@@ -79,7 +79,7 @@ def choose_image(spec: RunSpec) -> int:
         st.segmented_control(
             "z is",
             ["mean", "draw"],
-            format_func={"mean": "m, the mean of q(z|x)", "draw": "z¹, a draw from q(z|x)"}.__getitem__,
+            format_func={"mean": "m, the mean of q(z|x)", "draw": "one draw from q(z|x)"}.__getitem__,
             required=True,
             wrap=True,
             **SETTINGS.keep("z"),
@@ -124,7 +124,7 @@ def choose_draws() -> None:
         st.number_input("L, draws of z", 1, MOST_DRAWS, width=150, help=f"1 to {MOST_DRAWS}.", **SETTINGS.keep("L"))
         st.button("4 × L", on_click=four_times, disabled=SETTINGS["L"] == MOST_DRAWS, icon=":material/filter_4:")
         st.button("Draw again", on_click=draw_again, icon=":material/casino:", type="primary")
-        st.caption(f"Set {SETTINGS['draw']} of draws; a set with more draws begins with the same ones.")
+        st.caption(f"Set {SETTINGS['draw']} of draws. A larger L only adds draws to it.")
 
 
 def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:

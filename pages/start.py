@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared.address import PageSettings, whole
-from pages.shared.explain import explanation
+from pages.shared.explain import explanation, show_glossary
 from pages.shared.figures import enlarged, nats
 from pages.shared.lanes import heading
 from pages.shared.runtime import get_engine, show_engine_state
@@ -24,8 +24,8 @@ st.title("What exactly is ln p(x|z,w)?")
 st.markdown(
     "The decoder of a VAE does not draw an image. It computes the **parameters of a distribution over images**. x is "
     "an image, z its code, w the decoder's weights, and ln p(x|z,w) is the log of the probability, or density, that "
-    "this distribution gives to x. Which distribution is your choice, and that choice *is* the loss: the network is "
-    "deterministic, the noise around its output is a modelling assumption."
+    "this distribution gives to x. You choose that distribution, and −ln p(x|z,w) goes into the loss. The network "
+    "itself is deterministic; the noise around its output is assumed."
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
     digit = st.segmented_control(
@@ -53,13 +53,14 @@ for (key, under), column in zip(examples.items(), st.columns(len(examples))):
 st.markdown(
     "The three numbers do not rank the decoders. The first is the log of the **probability** of this black-and-white "
     "image, so it cannot exceed 0. The other two are logs of **densities**, probability per unit of grey multiplied "
-    "over 784 pixels, which have no common limit: with σ = 1 it is −720.4, with a learned σ only the floor on it sets"
-    " one. And each is ln p at a single z, without the KL that was paid for it."
+    "over 784 pixels (black is 0, white is 1), and a density may exceed 1: at σ = 1 an image's log cannot exceed "
+    "−720.4, small learned σ take it far above 0. And each is for one z only, without the loss's other term, the KL."
 )
 st.caption(
-    f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits; z is the mean of q(z|x)."
-    f" The sample is draw {draw + 1} of {N_DRAWS} made then, clipped to [0,1] for display. Remake all of it with "
-    "`python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
+    f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits; z is the encoder's mean."
+    f" Means and samples are clipped to [0,1] for display; this is draw {draw + 1} of {N_DRAWS} made then. Remake "
+    "all of it with `python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
     "Code: `log_prob` in `vae_core/likelihoods.py`."
 )
+show_glossary()
 show_engine_state(get_engine())

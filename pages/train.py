@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from pages.shared.controls import SETTINGS, controls
+from pages.shared.explain import show_glossary
 from pages.shared.lanes import show_lanes
 from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_problem
 from vae_core.errors import SpecError, StoreError
@@ -54,8 +55,8 @@ def statuses(specs: dict[str, RunSpec]) -> list[str]:
 st.title("Train decoders side by side")
 st.markdown(
     "Same data, same seed, same starting weights wherever shapes agree, same z for the new images. Only **p(x|z,w)** "
-    "differs, and with it the loss. Training maximises E[ln p(x|z,w)] − β·KL, the ELBO at β = 1: how well a decoded z "
-    "explains x, less how far the encoder's q(z|x) is from the prior N(0, I). Nats are the units of natural logs."
+    "differs, and with it the loss, −ln p(x|z,w) + β·KL: how badly a decoded z explains x, plus how far the encoder's "
+    "q(z|x) is from the prior N(0, I). Minus the loss at β = 1 is the ELBO. Nats are the units of natural logs."
 )
 show_engine_state(engine)
 try:
@@ -127,3 +128,4 @@ st.caption(
     "Change the seed for another run. Formulas: Kingma & Welling 2013 (arXiv 1312.6114). "
     "Code: `elbo_terms` in `vae_core/elbo.py`, `log_prob` in `vae_core/likelihoods.py`."
 )
+show_glossary()

@@ -154,12 +154,12 @@ def test_runs_within_and_beyond_their_bounds() -> None:
     [
         (LossCode(), r"\sigma^2 = \frac{D}{2} = \frac{784}{2} = 392"),
         (LossCode(half=True, pixels="sum"), r"\sigma^2 = 1"),
-        (LossCode(weight=0.00025), r"\sigma^2 = \frac{w\cdot D}{2} = \frac{0.00025\cdot 784}{2} = 0.098"),
-        (LossCode("bce_grey", latents="mean", latent_dim=2), r"\beta = \frac{D}{L} = \frac{784}{2} = 392"),
+        (LossCode(weight=0.00025), r"\sigma^2 = \frac{c\cdot D}{2} = \frac{0.00025\cdot 784}{2} = 0.098"),
+        (LossCode("bce_grey", latents="mean", latent_dim=2), r"\beta = \frac{D}{J} = \frac{784}{2} = 392"),
         (LossCode("absolute", pixels="sum", batch="sum", batch_size=64), r"b = \frac{1}{B} = \frac{1}{64} = 0.01562"),
         (
             LossCode(half=True, kl_batch="sum", weight=1e-5),
-            r"\sigma^2 = w\cdot D\cdot B = 1\cdot 10^{-5}\cdot 784\cdot 128 = 1.004",
+            r"\sigma^2 = c\cdot D\cdot B = 1\cdot 10^{-5}\cdot 784\cdot 128 = 1.004",
         ),
     ],
 )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from vae_core import LIKELIHOODS, VAE, RunSpec, load_dataset
+from vae_core import LIKELIHOODS, VAE, RunSpec, elbo_terms, load_dataset
 from vae_core.evaluation import ACTIVE_KL, Evaluation, Means, evaluate, sigma_stats
 from vae_core.likelihoods import GaussianLearned
 
@@ -133,6 +133,18 @@ def test_sigma_stats_of_known_outputs() -> None:
     assert np.mean(sigma >= stats.median * (1 - 1e-5)) >= 0.5
     assert 0 < on_floor.sum() < on_floor.size
     assert stats.pixels_on_floor == pytest.approx(on_floor.sum() / 10, rel=1e-5)  # pixels an image
+
+
+def test_sigma_stats_are_of_all_batches() -> None:
+    vae, batches = VAE(small(likelihood="gaussian_learned", variance_floor=0.9)), images(20).split(8)  # 8, 8 and 4
+    stats = evaluate(vae, iter(batches), generator()).sigma
+    assert stats is not None
+    same = generator()
+    log_var = torch.cat([elbo_terms(vae, x, 1, same).outputs[0, :, 64:] for x in batches])  # (20, 64)
+    sigma = log_var.clamp(min=math.log(0.9)).div(2).exp()
+    assert (stats.smallest, stats.largest) == pytest.approx((sigma.min().item(), sigma.max().item()))
+    assert 0 < stats.pixels_on_floor < 64
+    assert stats.pixels_on_floor == pytest.approx((log_var <= math.log(0.9)).sum().item() / 20)
 
 
 @pytest.mark.parametrize(("log_var", "pixels"), [(-50.0, 64), (0.0, 0)])

@@ -135,8 +135,8 @@ def right_already(code: LossCode) -> bool:
 def derivation(code: LossCode) -> str:
     """How the parameter follows from the code, in LaTeX: sigma^2 = D w / 2 = 784 * 0.01 / 2 = 3.92."""
     found = meaning(code)
-    above = [("w", f"{code.weight:g}")] * (code.weight != 1) + [("D", f"{code.n_pixels}")] * (code.pixels == "mean")
-    below = [("2", "2")] * (code.loss == "squared" and not code.half) + [("L", f"{code.latent_dim}")] * (
+    above = [("c", f"{code.weight:g}")] * (code.weight != 1) + [("D", f"{code.n_pixels}")] * (code.pixels == "mean")
+    below = [("2", "2")] * (code.loss == "squared" and not code.half) + [("J", f"{code.latent_dim}")] * (
         code.latents == "mean"
     )
     if code.batch != code.kl_batch:

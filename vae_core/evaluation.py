@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class SigmaStats:
     """How sure a learned-variance decoder is, over all pixels of all images looked at."""
 
     smallest: float
-    median: float
+    median: float  # of the first batch
     largest: float
     floor: float
     pixels_on_floor: float  # a mean over images: of the n_pixels, how many have sigma at the floor
@@ -52,24 +52,36 @@ class Evaluation:
 def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evaluation:
     """The terms of all images in `batches`, each (batch, n_pixels) in [0,1] on the model's device.
 
-    sigma is gathered over the first batch alone, so that 60,000 images fit in memory.
+    The median of sigma is of the first batch alone: it would need all of them at once.
     """
     sums = torch.zeros(2, dtype=torch.float64)
     kl = torch.zeros(vae.spec.latent_dim, dtype=torch.float64)
-    count, sigma = 0, None
+    count = 0
+    sigma: SigmaStats | None = None
     for x in batches:
         terms = elbo_terms(vae, x, 1, generator)  # one draw of z: the mean is over many images already
         mse = (x - vae.likelihood.mean(terms.outputs)).square().mean((0, 2))  # (batch,)
         sums += torch.stack([terms.reconstruction.sum(), mse.sum()]).cpu().double()
         kl += terms.kl.sum(0).cpu().double()
-        if count == 0:
-            sigma = sigma_stats(vae, terms.outputs)
         count += len(x)
+        sigma = joined(sigma, sigma_stats(vae, terms.outputs), len(x) / count)
     reconstruction, mse_mean = (sums / count).tolist()
     kl_per_latent = (kl / count).numpy()
     total_kl = float(kl_per_latent.sum())
     means = Means(reconstruction, total_kl, reconstruction - total_kl, mse_mean)
     return Evaluation(means, kl_per_latent, sigma)
+
+
+def joined(before: SigmaStats | None, last: SigmaStats | None, share: float) -> SigmaStats | None:
+    """Of all batches so far, the last of which holds that share of the images."""
+    if before is None or last is None:
+        return last
+    return replace(
+        before,
+        smallest=min(before.smallest, last.smallest),
+        largest=max(before.largest, last.largest),
+        pixels_on_floor=(1 - share) * before.pixels_on_floor + share * last.pixels_on_floor,
+    )
 
 
 def sigma_stats(vae: VAE, outputs: Tensor) -> SigmaStats | None:

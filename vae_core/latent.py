@@ -109,22 +109,29 @@ def log_prior(z: Tensor) -> np.ndarray:
     return (-0.5 * (z.double().square() + LN_2PI).sum(-1)).numpy()
 
 
-def log_aggregate(z: Tensor, codes: Codes) -> np.ndarray:
-    """ln 1/N sum_n q(z|x_n), the density of the aggregate posterior in nats: z (n, latent_dim) to (n,)."""
+def log_aggregate(z: Tensor, codes: Codes, left_out: Tensor | None = None) -> np.ndarray:
+    """ln 1/N sum_n q(z|x_n), the density of the aggregate posterior in nats: z (n, latent_dim) to (n,).
+
+    `left_out` (n,) names an image for each z that does not count: for a z drawn from the q(z|x) of an image of the
+    mixture, that image's own peak would hide what the others say.
+    """
     z, m, log_var = z.double()[:, None], codes.m.double(), codes.log_var.double()
     log_q = -0.5 * ((z - m).square() / log_var.exp() + log_var + LN_2PI).sum(-1)  # (n, N)
-    return (torch.logsumexp(log_q, dim=1) - math.log(len(codes))).numpy()
+    if left_out is not None:
+        log_q[torch.arange(len(log_q)), left_out] = -math.inf
+    counted = len(codes) - (left_out is not None)
+    return (torch.logsumexp(log_q, dim=1) - math.log(counted)).numpy()
 
 
 def draw_prior(n: int, latent_dim: int, generator: Generator) -> Tensor:
     return torch.randn((n, latent_dim), generator=generator)
 
 
-def draw_aggregate(n: int, codes: Codes, generator: Generator) -> Tensor:
-    """A held-out image at random, then z from its q(z|x), n times: (n, latent_dim)."""
+def draw_aggregate(n: int, codes: Codes, generator: Generator) -> tuple[Tensor, Tensor]:
+    """A held-out image at random, then z from its q(z|x), n times: (n, latent_dim), and the images (n,)."""
     picked = torch.randint(len(codes), (n,), generator=generator)
     eps = torch.randn((n, codes.m.shape[1]), generator=generator)
-    return codes.m[picked] + torch.exp(0.5 * codes.log_var[picked]) * eps
+    return codes.m[picked] + torch.exp(0.5 * codes.log_var[picked]) * eps, picked
 
 
 # What is decoded there -----------------------------------------------------------------------------------------------

@@ -66,6 +66,10 @@ def ending(words: Parts) -> None:
     st.divider()
     st.markdown(words["What you just saw"])
     st.caption(words["Source and code"])
+    show_glossary()
+
+
+def show_glossary() -> None:
     st.subheader("Words", anchor="words")  # where the terms of a page lead
     with st.expander("The glossary", icon=":material/menu_book:"):
         st.markdown("\n\n".join(f"**{term}**: {meaning}" for term, meaning in glossary().items()))

@@ -45,10 +45,9 @@ def lane_chart(key: str, title: str, total_steps: int) -> dict[str, Any]:
     )
 
 
-def shared_chart(keys: list[str], title: str, total_steps: int) -> dict[str, Any]:
-    """One held-out quantity of several decoders on one axis; data columns: step, decoder, value."""
-    decoders = [LIKELIHOODS[key].name for key in keys]
-    scale = lambda values: {"domain": decoders, "range": [values[key] for key in keys]}
+def shared_chart(names: dict[str, str], title: str, total_steps: int) -> dict[str, Any]:
+    """One held-out quantity of several decoders (names by key) on one axis; data columns: step, decoder, value."""
+    scale = lambda values: {"domain": list(names.values()), "range": [values[key] for key in names]}
     legend = {"title": None, "orient": "top", "offset": 2, "labelLimit": 300, "symbolSize": 300}
     return _chart(
         title,

@@ -130,7 +130,7 @@ def _pictures(store: Store, run: Run, seen: dict[str, Any], prior: str) -> None:
         st.caption(f"**σ** of each pixel: dark is the floor, {sigma['floor']:.3g}; light is 1 or more")
         st.image(coloured(pictures["sigma"]), width="stretch", alt="How unsure the decoder is of each pixel")
         st.caption(
-            f"Median σ {sigma['median']:.3g}, largest {sigma['largest']:.3g}. At the floor: "
+            f"Largest σ {sigma['largest']:.3g}, median {sigma['median']:.3g} (of the first 125 images). At the floor: "
             f"{sigma['pixels_on_floor']:.0f} of {run.spec.n_pixels} pixels of an image, on average."
         )
     collapsed = run.spec.latent_dim - seen["active_latents"]
@@ -160,22 +160,22 @@ def _curves(store: Store, lane: str, run: Run, history: list[dict[str, Any]]) ->
 
 def _compare(specs: dict[str, RunSpec], histories: dict[str, list[dict[str, Any]]]) -> None:
     st.subheader("What may be compared")
-    keys = [key for key in specs if histories[key]]
+    names = {key: title(spec) for key, spec in specs.items() if histories[key]}
     total_steps = max(spec.total_steps for spec in specs.values())
-    for column, part, title in zip(
+    for column, part, quantity in zip(
         st.columns(2),
         ("kl", "mse"),
         ("KL to the prior, nats per image, held out", "Mean squared error per pixel, held out"),
     ):
-        rows = [(seen["step"], LIKELIHOODS[key].name, seen[part]) for key in keys for seen in histories[key]]
+        rows = [(seen["step"], names[key], seen[part]) for key in names for seen in histories[key]]
         column.vega_lite_chart(
             pd.DataFrame(rows, columns=["step", "decoder", "value"]),
-            shared_chart(keys, title, total_steps),
+            shared_chart(names, quantity, total_steps),
             height=300,
             key=f"shared_{part}",
-            alt=f"{title}, of all decoders over training steps",
+            alt=f"{quantity}, of all decoders over training steps",
         )
-    kinds = [LIKELIHOODS[key].kind for key in keys]
+    kinds = [LIKELIHOODS[key].kind for key in names]
     if len(set(kinds)) > 1:
         st.markdown(
             ":orange-badge[not on one axis] Reconstruction terms stay in their own lanes. One is the log of a "
@@ -184,10 +184,10 @@ def _compare(specs: dict[str, RunSpec], histories: dict[str, list[dict[str, Any]
         )
     if kinds.count("density") > 1:
         st.markdown(
-            "The Gaussians are densities of the same grey levels, so their ELBOs may be compared with each other, "
-            "though only its floor stops the learned variance from rising without limit."
+            "Densities of the same grey levels may be compared by their ELBOs, though only a floor on σ² keeps that of "
+            "a learned variance bounded."
         )
     st.markdown(
         "The KL measures q(z|x) against the same prior under every decoder, and the MSE the same pixels. A small KL "
-        "is no merit (0 is collapse), and the MSE judges only the mean of p(x|z,w)."
+        "is no merit (0 is collapse), and the MSE judges only means, each at a drawn z."
     )

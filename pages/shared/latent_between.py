@@ -63,8 +63,8 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.plotly_chart(figure, key="latent.densities", alt=f"Log density of z along both paths. Half-way, {told}")
     st.markdown(f":violet-badge[ln of a probability density of z, nats] Half-way: {told}.")
     st.caption(
-        f"The aggregate posterior here is the average of q(z|x) over the {len(run.codes):,} held-out images. With more "
-        "images it would be less deep between their codes."
+        f"The aggregate posterior here is the average of q(z|x) over the {len(run.codes):,} held-out images. At "
+        "both ends the image's own q(z|x) dominates it; with more images its dips would be shallower."
     )
 
 

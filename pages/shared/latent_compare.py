@@ -68,7 +68,7 @@ def _show(one: LatentRun, first: LatentRun, image: int, words: Parts) -> None:
         "x": grey(x),
         "mean": grey(found.mean),
         "sample, clipped": grey(found.sample),
-        f"σ, black {SIGMA_BLACK} to white 1": grey(log_scale(found.sigma, SIGMA_BLACK)),
+        f"σ, black {SIGMA_BLACK} to white 1 or more": grey(log_scale(found.sigma, SIGMA_BLACK)),
     }
     sheet(f"latent.beside {one.spec.id}", rows, f"Image {image} under {one.name}: x, mean, sample, σ", width=260)
     low, high = float(found.sigma.min()), float(found.sigma.max())

@@ -37,20 +37,20 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     usual = _usual(run.spec.id, id(run.vae), run)
     generator = torch.Generator().manual_seed(draw)
     places = {
-        "the prior": draw_prior(N, run.spec.latent_dim, generator),
+        "the prior": (draw_prior(N, run.spec.latent_dim, generator), None),
         "the aggregate posterior": draw_aggregate(N, run.codes, generator),
     }
-    for column, (name, z) in zip(st.columns(2), places.items()):
+    for column, (name, (z, own)) in zip(st.columns(2), places.items()):
         with column:
-            _show(run, name, z, generator)
+            _show(run, name, z, own, generator)
     st.markdown(
         f"What distance is usual? The means at the codes of held-out images, which no training has seen, lie "
-        f"{usual:.2f} from their nearest training image (the median). New images that lie much nearer would be copies."
+        f"{usual:.2f} from their nearest training image (the median). New images that lie much nearer may be copies."
     )
     st.markdown(words["Nearest training image"])
 
 
-def _show(run: LatentRun, name: str, z: Tensor, generator: torch.Generator) -> None:
+def _show(run: LatentRun, name: str, z: Tensor, own: Tensor | None, generator: torch.Generator) -> None:
     st.subheader(f"z from {name}")
     images = decoded(run.vae, z, generator)
     nearest = nearest_training(run.vae, run.data, images.mean)
@@ -59,7 +59,7 @@ def _show(run: LatentRun, name: str, z: Tensor, generator: torch.Generator) -> N
     if run.vae.likelihood.kind == "mass":
         rows["sample"] = grey(images.sample)
     else:
-        rows["sample, from −2 to 3"] = stretched(images.sample, *SHOWN)
+        rows["sample, −2 (black) to 3"] = stretched(images.sample, *SHOWN)
         rows["sample, clipped"] = grey(images.sample)
     rows["nearest in training"] = grey(nearest.x)
     sheet(
@@ -71,14 +71,14 @@ def _show(run: LatentRun, name: str, z: Tensor, generator: torch.Generator) -> N
     unclipped = run.vae.likelihood.kind == "density"
     differences = ", ".join(f"{value:.2f}" for value in nearest.rmse)
     st.caption(
-        "Mean of p(x|z,w); a sample from it"
+        "Mean of p(x|z,w), clipped to [0,1]; a sample from it"
         + (", shown with −2 as black and 3 as white, then clipped to [0,1] for display" if unclipped else "")
         + "; the training image nearest to the mean. "
         f"{images.outside:.0%} of the samples' pixels lie outside [0,1]; they reach from {nats(low)} to {nats(high)}. "
         f"Root mean squared difference a pixel between mean and nearest training image: {differences}. "
         f"Averages over the {N}: ln p(z) = {nats(log_prior(z).mean())} nats under the prior, "
-        f"ln q(z) = {nats(log_aggregate(z, run.codes).mean())} nats under the aggregate posterior of the "
-        f"{len(run.codes):,} held-out images."
+        f"ln q(z) = {nats(log_aggregate(z, run.codes, own).mean())} nats under the average of q(z|x) over the "
+        f"{len(run.codes):,} held-out images" + (", its own image left out for each z." if own is not None else ".")
     )
 
 

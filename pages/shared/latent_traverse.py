@@ -61,10 +61,10 @@ def _name(run: LatentRun, latent: int) -> str:
 def _collapsed(run: LatentRun) -> str:
     collapsed, n = run.codes.collapsed, run.spec.latent_dim
     if not collapsed:
-        return f"No latent is collapsed: each of the {n} carries more than {ACTIVE_KL:g} nats." if n > 1 else ""
+        return f"No latent is collapsed: each of the {n} has a KL above {ACTIVE_KL:g} nats." if n > 1 else ""
     return (
         f"**{len(collapsed)} of {n} latents collapsed** (KL at most {ACTIVE_KL:g} nats): moving them changes next to "
-        "nothing, because the decoder has learned to ignore what the encoder does not write."
+        "nothing, because the encoder puts next to nothing into them."
     )
 
 

@@ -69,7 +69,7 @@ def show_runs(found: dict[str, Summary], words: Parts) -> None:
 
 def _table(found: dict[str, Summary], words: Parts) -> None:
     st.markdown(KIND["density"])
-    columns = ["E[ln p(x|z,w)], nats", "KL, nats", "ELBO, nats", "Active latents", "MSE per pixel", "√MSE, grey levels"]
+    columns = ["Reconstruction, nats", "KL, nats", "ELBO, nats", "Active latents", "MSE per pixel", "√MSE, white = 1"]
     rows = {}
     for name, one in found.items():
         means, kl = one.evaluation.means, one.evaluation.kl_per_latent
@@ -81,7 +81,7 @@ def _table(found: dict[str, Summary], words: Parts) -> None:
         alt="Reconstruction, KL, ELBO, active latents and MSE of the five runs, means over held-out images",
     )
     n_images = next(iter(RUNS.values())).n_held_out
-    st.caption(f"Means over {n_images:,} held-out images, nats per image. " + words["How to read the table"])
+    st.caption(f"Means over {n_images:,} held-out images, one drawn z each. " + words["How to read the table"])
 
 
 def _charts(found: dict[str, Summary]) -> None:
@@ -145,8 +145,8 @@ def _sentences(found: dict[str, Summary]) -> None:
     if likeliest != nearest:
         lines.append(
             f"**Smaller errors are not always likelier.** The errors are smallest at σ = {nearest:g}, but "
-            f"E[ln p(x|z,w)] is highest at σ = {likeliest:g}. Where a Gaussian claims too little noise, the errors "
-            "that remain are very unlikely."
+            f"the reconstruction term is highest at σ = {likeliest:g}. Where a Gaussian claims too little noise, the "
+            "errors that remain are very unlikely."
         )
     learned = found["σ learned"].evaluation
     if learned.sigma is not None:
@@ -227,7 +227,7 @@ def _own(found: dict[str, Summary], done: dict[str, Run]) -> None:
         terms = [f"{nats(getattr(shipped, term))} / {nats(own[term])}" for term in ("reconstruction", "kl")]
         gap = f"{largest_difference(shipped, own):.2g}"
         rows[name] = [*terms, f"{shipped.mse:.4f} / {own['mse']:.4f}", gap]
-    columns = ["E[ln p(x|z,w)], nats", "KL, nats", "MSE per pixel", "Largest difference"]
+    columns = ["Reconstruction, nats", "KL, nats", "MSE per pixel", "Largest difference"]
     st.markdown("Shipped / trained here, held out:")
     st.table(
         pd.DataFrame.from_dict(rows, orient="index", columns=columns), alt="Shipped runs beside those trained here"

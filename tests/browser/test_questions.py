@@ -36,6 +36,6 @@ def test_predict_reveal_and_follow(page: Page, server: Server) -> None:
 def test_a_term_tells_its_meaning(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/questions")
     term = page.get_by_role("link", name="NLL")
-    expect(term).to_have_attribute("title", "Negative log-likelihood, −ln p(x|z,w): what people minimise.")
+    expect(term).to_have_attribute("title", "Negative log-likelihood, −ln p(x|z,w): minimised together with the KL.")
     term.click()
     expect(page.get_by_role("heading", name="Words")).to_be_in_viewport()

@@ -65,7 +65,7 @@ def test_a_form_that_changes_moves_the_address(open_page) -> None:
     page.segmented_control(key="assumed.pixels").set_value("sum").run()
     page.number_input(key="assumed.weight").set_value(0.2).run()
     assert dict(page.query_params) == {"loss": "absolute", "pixels": "sum", "weight": "0.2"}
-    assert "b = w = 0.2" in latex(page)
+    assert "b = c = 0.2" in latex(page)
 
 
 @pytest.mark.parametrize(

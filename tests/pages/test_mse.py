@@ -144,7 +144,7 @@ def test_the_words_follow_the_numbers(runs, monkeypatch) -> None:
     sigma_runs.show_kl(turned, "grows")
     assert said.pop().startswith("You said: it grows. **It shrinks** in these runs")
     sigma_runs._sentences(runs)
-    assert "The errors are smallest at σ = 0.1, but E[ln p(x|z,w)] is highest at σ = 0.25" in said[-1]
+    assert "The errors are smallest at σ = 0.1, but the reconstruction term is highest at σ = 0.25" in said[-1]
     assert "is larger than that of 3 of the 4 fixed ones" in said.pop()
     alike = dict.fromkeys(names[:-1], runs["σ = 0.25"]) | {names[-1]: runs[names[-1]]}
     sigma_runs._sentences(alike)

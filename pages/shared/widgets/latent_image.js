@@ -246,6 +246,6 @@ function drawQ(view, svg) {
 function told({ m, s, latents, axes }) {
   const kl = m.reduce((sum, value, j) => sum + 0.5 * (value * value + s[j] * s[j] - 1 - 2 * Math.log(s[j])), 0);
   const others = latents - axes.filter((axis) => axis >= 0).length;
-  const rest = others ? ` The other ${others} latents keep the encoder's m and s, and have their own ε.` : "";
+  const rest = others ? ` The other ${others} latents keep their m and s, and have their own ε.` : "";
   return `KL(q(z|x)‖p(z)) at this m and s: ${kl.toFixed(2)} nats.${rest} The pictures are means of p(x|z,w).`;
 }

@@ -141,8 +141,8 @@ function makeRuns(pad) {
       box.querySelector(".pictures").append(made);
       return made.firstChild;
     };
-    run.canvases = run.decode && { mean: figure("mean of p(x|z,w)"), sample: figure(run.sample) };
-    if (run.floor) run.canvases.sigma = figure(`σ, dark ${run.floor.toFixed(2)} (floor) to bright 1`);
+    run.canvases = run.decode && { mean: figure("mean of p(x|z,w), clipped"), sample: figure(run.sample) };
+    if (run.floor) run.canvases.sigma = figure(`σ, dark ${run.floor.toFixed(2)} (floor) to bright 1 or more`);
     run.box = box;
   });
   const held = document.createElement("div");
