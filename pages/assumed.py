@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import streamlit as st
 
 from pages.shared.address import PageSettings, choice, parse, real, whole
+from pages.shared.commands import show_trouble, statuses, stop, train
 from pages.shared.controls import link_to
 from pages.shared.explain import ending, page_words
 from pages.shared.figures import nats
 from pages.shared.gallery import Report, reports
 from pages.shared.lanes import KIND, heading, show_run
-from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_problem
+from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_new_problem
 from vae_core import assumed, exact
 from vae_core.assumed import LOSSES, REDUCTIONS, LossCode, meaning
 from vae_core.data import DATASETS, load_dataset
 from vae_core.errors import SpecError, StoreError
 from vae_core.likelihoods import LIKELIHOODS
-from vae_core.runs.store import Run
 from vae_core.spec import RunSpec
 
 BUNDLED = [key for key, info in DATASETS.items() if info.openml is None]
@@ -229,34 +227,8 @@ def specs_of(code: LossCode, right: LossCode, dataset: str) -> dict[str, RunSpec
     return specs
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """What goes wrong behind a button is told at the next run of this page."""
-    try:
-        yield
-    except (StoreError, SpecError) as error:
-        st.session_state["assumed trouble"] = str(error)
-
-
-def train(specs: list[RunSpec]) -> None:
-    with told():
-        for spec in specs:
-            engine.submit(spec)
-
-
-def stop(runs: list[Run]) -> None:
-    with told():
-        for run in runs:
-            engine.stop(run.id)
-
-
-def statuses(specs: dict[str, RunSpec]) -> list[str]:
-    found = [store.run(spec.id) for spec in specs.values()]
-    return [run.status if run else "" for run in found]
-
-
 def show_runs(specs: dict[str, RunSpec]) -> None:
-    drawn = statuses(specs)
+    drawn = statuses(store, specs.values())
     runs = [run for spec in specs.values() if (run := store.run(spec.id))]
     active = [run for run in runs if run.active]
     waiting = [
@@ -275,19 +247,18 @@ def show_runs(specs: dict[str, RunSpec]) -> None:
                 type="primary",
                 help="Already trained: same settings, same result." if not waiting else None,
             )
-    if trouble := st.session_state.pop("assumed trouble", ""):
-        st.error(trouble, icon=":material/hard_drive:")
+    show_trouble()
     if not runs:
         return
 
     @st.fragment(run_every=seconds_between_looks() if active else None, key="assumed_lanes")
     def lanes() -> None:
         try:
-            show_problem(engine)
+            show_new_problem(engine)
             for (lane, spec), column in zip(specs.items(), st.columns(len(specs))):
                 with column, st.container(border=True, key=f"run_{lane.split()[0].lower()}"):
                     show_lane(lane, spec)
-            if statuses(specs) != drawn:
+            if statuses(store, specs.values()) != drawn:
                 st.rerun()
         except StoreError as error:
             st.error(str(error), icon=":material/hard_drive:")

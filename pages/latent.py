@@ -14,6 +14,7 @@ from pages.shared.latent_run import IMAGE_SETTINGS, open_runs
 from pages.shared.latent_traverse import traversals
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.trained import RUN_SETTINGS, choose_runs
+from vae_core.errors import StoreError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.spec import RunSpec
 
@@ -89,9 +90,12 @@ def show(specs: list[RunSpec]) -> None:
 
 st.title("The latent space")
 st.markdown(words[""])
-specs = choose_runs(SETTINGS, engine)
-if specs:
-    show(specs)
+try:
+    specs = choose_runs(SETTINGS, engine)
+    if specs:
+        show(specs)
+except StoreError as error:
+    st.error(str(error), icon=":material/hard_drive:")
 SETTINGS.mirror()
 ending(words)
 show_engine_state(engine)

@@ -73,7 +73,12 @@ def choose_image(labels: list[int]) -> int:
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
-            "A held-out digit x", range(10), key="mse.digit", required=True, on_change=first_of_digit, wrap=True
+            "A held-out digit x, black and white",
+            range(10),
+            key="mse.digit",
+            required=True,
+            on_change=first_of_digit,
+            wrap=True,
         )
         st.number_input(
             "Held-out image",
@@ -226,7 +231,7 @@ data = images()
 number = choose_image(data.labels.tolist())
 try:
     mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
-except CheckpointError as error:
+except (CheckpointError, StoreError) as error:
     st.error(str(error), icon=":material/broken_image:")
     st.stop()
 show_value(data.x[number], mean)

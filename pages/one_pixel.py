@@ -87,7 +87,7 @@ def inputs() -> None:
             ACTIVATIONS,
             format_func=lambda name: ACTIVATION_NAMES[name],
             required=True,
-            help="Of the three hidden units of the tiny network in panel 1.",
+            help="Of the three hidden units of the tiny network, picture 1.",
             **SETTINGS.keep("activation"),
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):

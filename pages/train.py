@@ -1,17 +1,16 @@
 """Train decoders side by side and watch what changes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
 
+from pages.shared.commands import show_trouble, statuses, stop, told, train
 from pages.shared.controls import SETTINGS, controls
 from pages.shared.explain import show_glossary
 from pages.shared.lanes import show_lanes
-from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_problem
-from vae_core.errors import SpecError, StoreError
-from vae_core.runs.store import Run
+from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_new_problem
+from vae_core.errors import StoreError
 from vae_core.spec import RunSpec
 
 MORE_EPOCHS = 10
@@ -19,37 +18,11 @@ engine = get_engine()
 store = engine.store
 
 
-def train(specs: list[RunSpec]) -> None:
-    with told():
-        for spec in specs:
-            engine.submit(spec)
-
-
-def stop(runs: list[Run]) -> None:
-    with told():
-        for run in runs:
-            engine.stop(run.id)
-
-
 def train_longer(specs: list[RunSpec]) -> None:
     with told():
         longer = [spec.with_epochs(spec.epochs + MORE_EPOCHS) for spec in specs]
         SETTINGS["epochs"] = longer[0].epochs
         train(longer)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """What goes wrong behind a button is told above the lanes at the next run of this page."""
-    try:
-        yield
-    except (StoreError, SpecError) as error:
-        st.session_state["trouble"] = str(error)
-
-
-def statuses(specs: dict[str, RunSpec]) -> list[str]:
-    found = [store.run(spec.id) for spec in specs.values()]
-    return [run.status if run else "" for run in found]
 
 
 st.title("Train decoders side by side")
@@ -65,8 +38,7 @@ try:
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")
     st.stop()
-if trouble := st.session_state.pop("trouble", ""):
-    st.error(trouble, icon=":material/hard_drive:")
+show_trouble()
 active = [run for run in runs if run.active]
 ended = [run for run in runs if run.status in ("done", "diverged")]
 
@@ -104,12 +76,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
 
 if specs:
-    drawn = statuses(specs)
+    drawn = statuses(store, specs.values())
 
     @st.fragment(run_every=seconds_between_looks() if active else None, key="lanes")
     def lanes() -> None:
         try:
-            show_problem(engine)
+            show_new_problem(engine)
             show_lanes(store, specs, share, prior or "mean")
         except StoreError as error:
             st.error(str(error), icon=":material/hard_drive:")
@@ -118,7 +90,7 @@ if specs:
     def watch() -> None:
         """A run that began or ended, here or in another tab, changes the buttons and the pace of the lanes."""
         with suppress(StoreError):  # the lanes tell it
-            if statuses(specs) != drawn:
+            if statuses(store, specs.values()) != drawn:
                 st.rerun()
 
     lanes()

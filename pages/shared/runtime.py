@@ -60,13 +60,14 @@ def settle() -> None:
 def show_engine_state(engine: Engine) -> None:
     """A line while the workers warm up, a sentence while something is wrong, nothing when all is well."""
 
-    waiting = engine.state != "ready" or engine.problem
+    waiting = bool(engine.state != "ready" or engine.problem)
+    st.session_state["engine watched"] = waiting
 
     @st.fragment(run_every=1.0 if waiting else None, key="engine_state")
     def state() -> None:
         if waiting and engine.state == "ready" and not engine.problem:
             st.rerun()  # without this fragment's clock
-        show_problem(engine)
+        _show_problem(engine)
         if engine.state == "starting" and not engine.problem:
             ready = (
                 f"{engine.workers} of {engine.workers_expected} ready" if engine.workers_expected > 1 else "starting"
@@ -81,7 +82,13 @@ def show_engine_state(engine: Engine) -> None:
         st.warning(engine.store.notice, icon=":material/healing:")
 
 
-def show_problem(engine: Engine) -> None:
+def show_new_problem(engine: Engine) -> None:
+    """For a part of a page that looks at runs again and again: what went wrong since, unless it is told already."""
+    if not st.session_state.get("engine watched"):
+        _show_problem(engine)
+
+
+def _show_problem(engine: Engine) -> None:
     if engine.problem:
         st.warning(engine.problem, icon=":material/cloud_off:")
 

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.shared.commands import show_trouble, train
 from pages.shared.controls import link_to
 from pages.shared.explain import Parts
 from pages.shared.figures import COLOURS, enlarged, nats
 from pages.shared.lanes import KIND
-from pages.shared.runtime import seconds_between_looks, show_problem
+from pages.shared.runtime import seconds_between_looks, show_new_problem
 from pages.shared.trained import vae_of
 from vae_core.errors import StoreError
 from vae_core.evaluation import ACTIVE_KL
@@ -187,21 +188,12 @@ def show_again(found: dict[str, Summary], engine: Engine) -> None:
     active = any(run.active for run in runs.values())
     done = {name: run for name, run in runs.items() if run.status == "done" and run.result}
     if len(done) < len(RUNS) and not active:
-        st.button("Train these again", icon=":material/play_arrow:", on_click=_train, args=(engine,))
-    if trouble := st.session_state.pop("mse trouble", ""):
-        st.error(trouble, icon=":material/hard_drive:")
+        st.button("Train these again", icon=":material/play_arrow:", on_click=train, args=(RUNS.values(),))
+    show_trouble()
     if active:
         st.fragment(_progress, run_every=seconds_between_looks())(engine)
     if done:
         _own(found, done)
-
-
-def _train(engine: Engine) -> None:
-    try:
-        for spec in RUNS.values():
-            engine.submit(spec)
-    except StoreError as error:
-        st.session_state["mse trouble"] = str(error)
 
 
 def _progress(engine: Engine) -> None:
@@ -212,7 +204,7 @@ def _progress(engine: Engine) -> None:
         return
     if not any(run.active for run in runs.values()):
         st.rerun()
-    show_problem(engine)
+    show_new_problem(engine)
     for name, run in runs.items():
         state = "in line" if run.status == "queued" else run.status
         share = min(1.0, run.step / run.total_steps)

@@ -18,9 +18,9 @@ def test_a_report_fills_the_form_and_the_address(page: Page, server: Server) -> 
     card = page.get_by_text("AntixK/PyTorch-VAE, issue 56", exact=True)
     expect(card).to_have_attribute("href", "https://github.com/AntixK/PyTorch-VAE/issues/56")
     page.get_by_role("button", name="Set the form to this").first.click()
-    expect(page.get_by_text("The form at the top now does what")).to_be_visible()
+    expect(page.get_by_text("The form at the top now has the loss of")).to_be_visible()
     expect(page.get_by_text("loss = error + 0.00025 * kl.sum(1).mean()")).to_be_visible()
-    expect(page.get_by_role("spinbutton", name="Weight w of the KL")).to_have_value("0.00025")
+    expect(page.get_by_role("spinbutton", name="Weight c of the KL")).to_have_value("0.00025")
     page.wait_for_url("**/assumed?weight=0.00025")
 
 
