@@ -64,7 +64,7 @@ def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evalu
         sums += torch.stack([terms.reconstruction.sum(), mse.sum()]).cpu().double()
         kl += terms.kl.sum(0).cpu().double()
         count += len(x)
-        sigma = joined(sigma, sigma_stats(vae, terms.outputs), len(x) / count)
+        sigma = sigma_stats(vae, terms.outputs, sigma, len(x) / count)
     reconstruction, mse_mean = (sums / count).tolist()
     kl_per_latent = (kl / count).numpy()
     total_kl = float(kl_per_latent.sum())
@@ -72,29 +72,20 @@ def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evalu
     return Evaluation(means, kl_per_latent, sigma)
 
 
-def joined(before: SigmaStats | None, last: SigmaStats | None, share: float) -> SigmaStats | None:
-    """Of all batches so far, the last of which holds that share of the images."""
-    if before is None or last is None:
-        return last
-    return replace(
-        before,
-        smallest=min(before.smallest, last.smallest),
-        largest=max(before.largest, last.largest),
-        pixels_on_floor=(1 - share) * before.pixels_on_floor + share * last.pixels_on_floor,
-    )
-
-
-def sigma_stats(vae: VAE, outputs: Tensor) -> SigmaStats | None:
-    """None for a decoder that learns no sigma."""
+def sigma_stats(vae: VAE, outputs: Tensor, before: SigmaStats | None = None, share: float = 1.0) -> SigmaStats | None:
+    """None for a decoder that learns no sigma. With those of the images `before`, of all images so far, of which these
+    are that share."""
     likelihood = vae.likelihood
     if not isinstance(likelihood, GaussianLearned):
         return None
     sigma = likelihood.stddev(outputs)
-    on_floor = likelihood.on_floor(outputs).sum(-1).float().mean()
-    return SigmaStats(
-        smallest=float(sigma.min()),
-        median=float(sigma.median()),
-        largest=float(sigma.max()),
-        floor=likelihood.variance_floor**0.5,
-        pixels_on_floor=float(on_floor),
+    smallest, largest = float(sigma.min()), float(sigma.max())
+    on_floor = float(likelihood.on_floor(outputs).sum(-1).float().mean())
+    if before is None:
+        return SigmaStats(smallest, float(sigma.median()), largest, likelihood.variance_floor**0.5, on_floor)
+    return replace(
+        before,
+        smallest=min(before.smallest, smallest),
+        largest=max(before.largest, largest),
+        pixels_on_floor=(1 - share) * before.pixels_on_floor + share * on_floor,
     )

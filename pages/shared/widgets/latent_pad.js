@@ -197,7 +197,7 @@ function where(pad) {
   const held = pad.image < 0 ? "at 0" : `at the code m of held-out image ${pad.image}${whose && `, by the encoder${whose}`}`;
   return (
     `ln p(z) = ${shown(logPrior(pad.z))} nats under the prior, ln q(z) = ${shown(logAggregate(pad))} nats under the ` +
-    `aggregate posterior${whose} (log densities).` +
+    `aggregate posterior${whose} (log densities; at an image's code its own q(z|x) counts most).` +
     (others ? ` The other ${others} latent${others > 1 ? "s are" : " is"} held ${held}.` : "")
   );
 }
