@@ -208,7 +208,8 @@ def show_forecast(code: LossCode, right: LossCode, dataset: str) -> None:
         (st.info, ":material/info:") if outlook in ("fair", "no forecast") else (st.warning, ":material/warning:")
     )
     tell(words[OUTLOOKS[outlook]], icon=icon)
-    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in escaped))
 
 
 # The runs -----------------------------------------------------------------------------------------------------------

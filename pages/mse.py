@@ -224,7 +224,7 @@ def show_training() -> None:
 
 SETTINGS.follow()
 engine = get_engine()
-st.title("MSE is a Gaussian, ½·SSE the one with identity covariance")
+st.title("MSE is a Gaussian; ½·SSE is N(μ, I)")
 st.markdown(WORDS[""])
 show_engine_state(engine)
 data = images()

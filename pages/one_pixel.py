@@ -80,6 +80,7 @@ def inputs() -> None:
             DECODERS,
             format_func=lambda key: LIKELIHOODS[key].name,
             required=True,
+            wrap=True,
             **SETTINGS.keep("decoder"),
         )
         st.segmented_control(

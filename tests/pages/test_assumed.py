@@ -160,3 +160,11 @@ def test_what_is_right_already_runs_alone(open_page, engine: Engine) -> None:
 def test_what_no_run_can_have_is_told(open_page) -> None:
     page = open_page("assumed", loss="bce_binary", kl_batch="sum")
     assert "β would be 100,352; a run may have at most 1,000." in everything(page)
+
+
+def test_the_forecast_has_as_many_cells_in_each_row(open_page) -> None:
+    page = open_page("assumed")
+    (table,) = [one.value for one in page.markdown if "Linear decoder: KL" in one.value]
+    cells = [len(re.findall(r"(?<!\\)\|", row)) - 1 for row in table.splitlines()]
+    assert cells == [3] * 7
+    assert r"ln p(x\|w)" in table
