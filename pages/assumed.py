@@ -11,7 +11,7 @@ from pages.shared.address import PageSettings, choice, parse, real, whole
 from pages.shared.commands import show_trouble, statuses, stop, train
 from pages.shared.controls import link_to
 from pages.shared.explain import ending, page_words
-from pages.shared.figures import nats
+from pages.shared.figures import nats, scientific
 from pages.shared.gallery import Report, reports
 from pages.shared.lanes import KIND, heading, show_run
 from pages.shared.runtime import get_engine, seconds_between_looks, show_engine_state, show_new_problem
@@ -138,8 +138,7 @@ def fill_in(report: Report) -> None:
 def number(value: float) -> str:
     if value == 0 or 1e-4 <= value < 1e6:
         return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-    mantissa, _, exponent = f"{value:.2e}".partition("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return scientific(value, 2)
 
 
 def noise_words(code: LossCode) -> str:

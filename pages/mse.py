@@ -8,7 +8,7 @@ import torch
 
 from pages.shared.address import PageSettings, choice, real, whole
 from pages.shared.explain import ending, page_words
-from pages.shared.figures import diverging, enlarged, nats
+from pages.shared.figures import diverging, enlarged, nats, scientific
 from pages.shared.lanes import KIND
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.sigma_runs import show_again, show_kl, show_runs, summaries
@@ -31,7 +31,6 @@ from vae_core.tiles import png
 
 IDENTITY = SPECS["gaussian_identity"]
 N_DRAWS = 1000
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 GUESSES = {"grows": "It grows", "same": "It stays the same", "shrinks": "It shrinks", "skip": "Just show me"}
 SETTINGS = PageSettings(
     "mse",
@@ -51,14 +50,9 @@ def images() -> HeldOut:
     return held_out(IDENTITY)
 
 
-def exact(value: float, places: int) -> str:
-    return f"{value:,.{places}f}".replace("-", "−")
-
-
 def small(value: float) -> str:
-    """A rounding error: 6.1·10⁻⁵."""
-    digits, power = f"{value:.1e}".split("e")
-    return f"{digits}·10{str(int(power)).translate(RAISED)}".replace("-", "−") if value else "0"
+    """A rounding error."""
+    return scientific(value, 1) if value else "0"
 
 
 # One image -----------------------------------------------------------------------------------------------------------
@@ -114,7 +108,7 @@ def show_value(x: torch.Tensor, mu: torch.Tensor) -> None:
             "−ln N(x; μ, I), by torch.distributions": (single.nll, double.nll),
             "−ln N(x; μ, I), by the loss the app trains with": (single.nll_core, double.nll_core),
         }
-        table = {name: [exact(a, 4), exact(b, 10)] for name, (a, b) in rows.items()}
+        table = {name: [nats(a, 4), nats(b, 10)] for name, (a, b) in rows.items()}
         table["sum minus −ln N (torch.distributions)"] = [small(single.difference), small(double.difference)]
         st.table(
             pd.DataFrame.from_dict(table, orient="index", columns=["float32, as trained, nats", "float64, nats"]),

@@ -36,14 +36,13 @@ def explanation(key: str) -> tuple[str, str]:
 
 def page_words(page: str) -> Parts:
     """`assets/pages/<page>.md`, with each [[term]] linked to its meaning in the glossary, shown on hover."""
-    parts = Parts(ASSETS / "pages" / f"{page}.md")
+    parts, terms = Parts(ASSETS / "pages" / f"{page}.md"), glossary()
     for heading, body in parts.items():
-        parts[heading] = with_terms(body)
+        parts[heading] = with_terms(body, terms)
     return parts
 
 
-def with_terms(text: str) -> str:
-    terms = glossary()
+def with_terms(text: str, terms: dict[str, str]) -> str:
     link = lambda found: _term(found[1], found[2] or found[1], terms)
     return re.sub(r"\[\[([^\]|]+)(?:\|([^\]]+))?\]\]", link, text)
 

@@ -14,12 +14,19 @@ from vae_core.likelihoods import LIKELIHOODS
 # Okabe-Ito, in the order of LIKELIHOODS; a dash goes with each, so that colour never stands alone.
 COLOURS = dict(zip(LIKELIHOODS, ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"]))
 DASHES = dict(zip(LIKELIHOODS, [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4]]))
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
 
 
-def nats(value: float) -> str:
-    """A number of nats as text, with a true minus sign."""
-    return f"{value:,.1f}".replace("-", "−")
+def nats(value: float, places: int = 1) -> str:
+    """A number of nats, or another with fixed decimals, as text with a true minus sign."""
+    return f"{value:,.{places}f}".replace("-", "−")
+
+
+def scientific(value: float, places: int) -> str:
+    """6.1·10⁻⁵"""
+    digits, power = f"{value:.{places}e}".split("e")
+    return f"{digits}·10{str(int(power)).translate(RAISED)}".replace("-", "−")
 
 
 def lane_chart(key: str, title: str, total_steps: int) -> dict[str, Any]:

@@ -111,4 +111,4 @@ def _grey(row: int, caption: str, alt: str) -> dict[str, Any]:
 
 def two(value: float) -> str:
     """Two decimals and a true minus sign, none before 0.00."""
-    return f"{round(value, 2) + 0.0:,.2f}".replace("-", "−")
+    return nats(round(value, 2) + 0.0, 2)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from pages.shared.explain import Parts, with_terms
+from pages.shared.explain import Parts, glossary, with_terms
 from vae_core.data import ASSETS
 
 
@@ -40,17 +40,18 @@ def questions() -> list[Question]:
     """In the order of the file, which a teacher may edit while the app runs."""
     parts = Parts(ASSETS / "questions.md")
     parts.pop("")
-    return [_question(belief, body) for belief, body in parts.items()]
+    terms = glossary()
+    return [_question(belief, body, terms) for belief, body in parts.items()]
 
 
-def _question(belief: str, body: str) -> Question:
+def _question(belief: str, body: str, terms: dict[str, str]) -> Question:
     paragraphs = lambda name: re.findall(rf"^{name}: *(.+)$", body, flags=re.MULTILINE)
     links = [_link(*found) for line in paragraphs("Open") for found in re.findall(r"\[([^\]]+)\]\(([^)]+)\)", line)]
     return Question(
         belief=belief,
         predict=" ".join(paragraphs("Predict")),
         options=re.findall(r"^- +(.+)$", body, flags=re.MULTILINE),
-        answer=with_terms("\n\n".join(paragraphs("Answer"))),
+        answer=with_terms("\n\n".join(paragraphs("Answer")), terms),
         links=links,
     )
 
