@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 import streamlit as st
-import torch
 
 from pages.shared.address import PageSettings, choice, real, whole
 from pages.shared.explain import ending, page_words
@@ -15,19 +16,24 @@ from pages.shared.sigma_runs import show_again, show_kl, show_runs, summaries
 from pages.shared.trained import vae_of
 from pages.shared.widget import widget
 from vae_core.errors import CheckpointError, StoreError
-from vae_core.pictures import grey
+from vae_core.pictures import grey, stretched
 from vae_core.residuals import (
     HeldOut,
     fit,
+    fits,
     held_out,
     histogram,
-    identity,
+    identities,
     reconstruct,
+    residual_of,
     saved_by_two_sigmas,
     share_outside,
 )
 from vae_core.shipped import SPECS
 from vae_core.tiles import png
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IDENTITY = SPECS["gaussian_identity"]
 N_DRAWS = 1000
@@ -85,15 +91,15 @@ def choose_image(labels: list[int]) -> int:
     return SETTINGS["image"]
 
 
-def signed(values: torch.Tensor) -> str:
+def signed(values: Tensor) -> str:
     """Values in [-1, 1] as a picture: blue below 0, white, red above."""
-    return diverging(png(grey((values[None] + 1) / 2)))
+    return diverging(png(stretched(values[None], -1, 1)))
 
 
-def show_value(x: torch.Tensor, mu: torch.Tensor) -> None:
+def show_value(x: Tensor, mu: Tensor) -> None:
     st.subheader("1. The same number, the same gradient")
     st.markdown(WORDS["The same number"])
-    single, double = identity(x, mu), identity(x.double(), mu.double())
+    single, double = identities(x, mu)
     left, right = st.columns([1, 2])
     with left, st.container(horizontal=True, gap="small"):
         st.image(enlarged(png(grey(x[None]))), caption="input x", width=130, alt="The held-out image x")
@@ -130,10 +136,10 @@ def show_value(x: torch.Tensor, mu: torch.Tensor) -> None:
         )
 
 
-def show_sigma(x: torch.Tensor, mu: torch.Tensor, never_lit: torch.Tensor) -> None:
+def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
     st.subheader("2. Which σ do the residuals ask for?", anchor="sigma")
     st.markdown(WORDS["A sigma to drag"])
-    residual = x.double() - mu.double()  # (D,)
+    residual = residual_of(x, mu)
     found, bars = fit(residual), histogram(residual)
 
     def released() -> None:
@@ -177,7 +183,7 @@ def show_sigma(x: torch.Tensor, mu: torch.Tensor, never_lit: torch.Tensor) -> No
         f"{100 * share_outside(mu, found.best_sigma):.1f} % at σ*, {100 * share_outside(mu, 0):.1f} % of the mean "
         "itself, as nothing keeps μ inside."
     )
-    dark, rest = fit(residual[never_lit]), fit(residual[~never_lit])
+    dark, rest = fits(residual, never_lit)
     st.markdown(
         f"{WORDS['One sigma for all']} Here {dark.n_pixels} of {found.n_pixels} pixels are black in every training "
         f"image. Their √MSE is {dark.best_sigma:.2g}, that of the others {rest.best_sigma:.2g}. A σ for each of the "

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL.GifImagePlugin import GifImageFile
-from scipy import stats
+from scipy import special, stats
 
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset, split
@@ -23,16 +23,21 @@ from vae_core.latent import (
     draw_aggregate,
     draw_prior,
     gif,
+    held_code,
     held_out_codes,
     line,
     log_aggregate,
     log_prior,
     means,
     nearest_training,
-    stretched,
+    new_images,
+    steps_along,
+    there_and_back,
+    usual_distance,
 )
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.model import VAE
+from vae_core.pictures import stretched
 from vae_core.shipped import SPECS, shipped_weights
 from vae_core.spec import RunSpec
 from vae_core.weights import flat
@@ -216,7 +221,7 @@ def test_the_share_outside_is_that_of_a_normal() -> None:
 
 
 def test_at_own_code_is_the_decoder_at_m(shipped: VAE, codes: Codes) -> None:
-    found = at_own_code(shipped, codes.x[:4], torch.Generator().manual_seed(0))
+    found = at_own_code(shipped, codes.x[:4], seed=0)
     torch.testing.assert_close(found.mean, decoded(shipped, codes.m[:4], torch.Generator()).mean, atol=1e-5, rtol=1e-4)
 
 
@@ -235,6 +240,34 @@ def test_nearest_training_image_is_found() -> None:
     images = np.random.default_rng(1).random((4, 64)).astype(np.float32)
     brute = np.sqrt(((images[:, None] - train) ** 2).mean(-1)).min(1)
     np.testing.assert_allclose(nearest_training(vae, data, torch.from_numpy(images)).rmse, brute, rtol=1e-5)
+
+
+def test_new_images_are_where_and_as_probable_as_they_say() -> None:
+    vae, data = VAE(SMALL), load_dataset("digits")
+    codes, n = held_out_codes(vae, data), 6
+    prior, aggregate = new_images(vae, data, codes, n, seed=4)
+    generator = torch.Generator().manual_seed(4)
+    z = draw_prior(n, 5, generator)
+    from_images, own = draw_aggregate(n, codes, generator)
+    torch.testing.assert_close(prior.images.mean, decoded(vae, z, torch.Generator()).mean)
+    torch.testing.assert_close(aggregate.images.mean, decoded(vae, from_images, torch.Generator()).mean)
+    assert prior.log_prior == pytest.approx(stats.norm.logpdf(z.numpy()).sum(-1).mean(), rel=1e-5)
+    scale = (0.5 * codes.log_var).exp().numpy()
+    each = stats.norm.logpdf(from_images.numpy()[:, None], codes.m.numpy(), scale).sum(-1)  # (n, N)
+    without = [special.logsumexp(np.delete(row, int(i))) - math.log(len(codes) - 1) for row, i in zip(each, own)]
+    assert aggregate.log_aggregate == pytest.approx(np.mean(without), rel=1e-5)
+    again = nearest_training(vae, data, aggregate.images.mean)
+    assert again.rmse.tolist() == aggregate.nearest.rmse.tolist()
+    of_held_out = nearest_training(vae, data, decoded(vae, codes.m[:50], torch.Generator()).mean).rmse
+    assert usual_distance(vae, data, codes, most=50) == pytest.approx(np.median(of_held_out), rel=1e-4)
+
+
+def test_latents_that_do_not_move_are_held() -> None:
+    codes = some_codes()
+    assert torch.equal(held_code(codes, 3), codes.m[3])
+    assert held_code(codes, None).tolist() == [0, 0]
+    assert steps_along(3.0, 3).tolist() == [-3, 0, 3]
+    assert there_and_back(steps_along(3.0, 3)).tolist() == [-3, 0, 3, 0]
 
 
 # Exports -------------------------------------------------------------------------------------------------------------

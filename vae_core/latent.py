@@ -42,6 +42,11 @@ class Codes:
         return kl_to_prior(self.m, self.log_var).mean(0).double().numpy()
 
     @property
+    def total_kl(self) -> float:
+        """Over all latents, nats per image."""
+        return float(self.kl.sum())
+
+    @property
     def order(self) -> list[int]:
         """The latents, most KL first."""
         return np.argsort(-self.kl, kind="stable").tolist()
@@ -101,6 +106,21 @@ def along(base: Tensor, latents: list[int], values: Tensor) -> Tensor:
     return z
 
 
+def held_code(codes: Codes, image: int | None) -> Tensor:
+    """Where latents that do not move are held: at the code m of an image, or at 0. (latent_dim,)"""
+    return torch.zeros(codes.m.shape[1]) if image is None else codes.m[image]
+
+
+def steps_along(reach: float, steps: int) -> Tensor:
+    """From -reach to reach, (steps,)."""
+    return torch.linspace(-reach, reach, steps)
+
+
+def there_and_back(values: Tensor) -> Tensor:
+    """For a film that repeats: (2n - 2,)."""
+    return torch.cat([values, values[1:-1].flip(0)])
+
+
 # How probable a place is ---------------------------------------------------------------------------------------------
 
 
@@ -154,6 +174,10 @@ class Decoded:
     def sample_range(self) -> tuple[float, float]:
         return float(self.sample.min()), float(self.sample.max())
 
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        return float(self.sigma.min()), float(self.sigma.max())
+
     def mse(self, x: Tensor) -> float:
         """Of the mean, a pixel."""
         return float((self.mean - x).square().mean())
@@ -166,9 +190,9 @@ def decoded(vae: VAE, z: Tensor, generator: Generator) -> Decoded:
 
 
 @torch.inference_mode()
-def at_own_code(vae: VAE, x: Tensor, generator: Generator) -> Decoded:
-    """At the mean of this VAE's own q(z|x): x (n, n_pixels)."""
-    return decoded(vae, vae.encode(x)[0], generator)
+def at_own_code(vae: VAE, x: Tensor, seed: int) -> Decoded:
+    """At the mean of this VAE's own q(z|x): x (n, n_pixels). `seed` is of the sample."""
+    return decoded(vae, vae.encode(x)[0], torch.Generator().manual_seed(seed))
 
 
 @torch.inference_mode()
@@ -176,11 +200,6 @@ def means(vae: VAE, z: Tensor) -> np.ndarray:
     """The mean of p(x|z,w) as grey images: z (..., latent_dim) to (..., side, side) uint8."""
     images = grey(vae.likelihood.mean(vae.decode(z.reshape(-1, z.shape[-1]))))
     return images.reshape(*z.shape[:-1], *images.shape[1:])
-
-
-def stretched(pixels: Tensor, low: float, high: float) -> np.ndarray:
-    """Pixels as grey images with `low` shown black and `high` white: nothing is clipped."""
-    return grey((pixels - low) / (high - low))
 
 
 # The nearest training image ------------------------------------------------------------------------------------------
@@ -205,6 +224,40 @@ def nearest_training(vae: VAE, data: Dataset, images: Tensor) -> Nearest:
         closer = distance < best
         best[closer], found[closer] = distance[closer], x[row[closer]]
     return Nearest(found, (best / math.sqrt(images.shape[1])).double().numpy())
+
+
+def usual_distance(vae: VAE, data: Dataset, codes: Codes, most: int = 200) -> float:
+    """From the mean at a held-out image's code to its nearest training image, a pixel: the median of `most` images."""
+    images = at_own_code(vae, codes.x[:most], seed=0)
+    return float(np.median(nearest_training(vae, data, images.mean).rmse))
+
+
+# New images ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NewImages:
+    """What is decoded at n new places, and where these lie: means over them, nats."""
+
+    images: Decoded
+    nearest: Nearest
+    log_prior: float
+    log_aggregate: float  # for a z drawn from the q(z|x) of an image, without that image
+
+
+def new_images(vae: VAE, data: Dataset, codes: Codes, n: int, seed: int) -> tuple[NewImages, NewImages]:
+    """At z from the prior, and at z from the aggregate posterior."""
+    generator = torch.Generator().manual_seed(seed)
+    z = draw_prior(n, codes.m.shape[1], generator)
+    places = [(z, None), draw_aggregate(n, codes, generator)]
+    first, second = (_new(vae, data, codes, z, own, generator) for z, own in places)
+    return first, second
+
+
+def _new(vae: VAE, data: Dataset, codes: Codes, z: Tensor, own: Tensor | None, generator: Generator) -> NewImages:
+    images = decoded(vae, z, generator)
+    nearest = nearest_training(vae, data, images.mean)
+    return NewImages(images, nearest, float(log_prior(z).mean()), float(log_aggregate(z, codes, own).mean()))
 
 
 # Exports -------------------------------------------------------------------------------------------------------------

@@ -55,6 +55,11 @@ def log_scale(sigma: Tensor, floor: float) -> Tensor:
     return 1 - sigma.log() / min(math.log(floor), -1e-6)
 
 
+def stretched(pixels: Tensor, low: float, high: float) -> np.ndarray:
+    """Pixels as grey images with `low` shown black and `high` white."""
+    return grey((pixels - low) / (high - low))
+
+
 def grey(pixels: Tensor) -> np.ndarray:
     """(n, n_pixels) in [0,1], clipped, to (n, side, side) uint8."""
     side = math.isqrt(pixels.shape[-1])

@@ -97,6 +97,11 @@ def identity(x: Tensor, mu: Tensor) -> Identity:
     )
 
 
+def identities(x: Tensor, mu: Tensor) -> tuple[Identity, Identity]:
+    """In the type given, as trained, and in float64."""
+    return identity(x, mu), identity(x.double(), mu.double())
+
+
 # One image: which sigma ----------------------------------------------------------------------------------------------
 
 
@@ -130,14 +135,24 @@ class Fit:
         return self.nll(sigma) - self.least_nll
 
 
+def residual_of(x: Tensor, mu: Tensor) -> Tensor:
+    """x - mu in float64, (D,)."""
+    return x.double() - mu.double()
+
+
 def fit(residual: Tensor) -> Fit:
     """Of x - mu, (D,); the sum in float64."""
     return Fit(residual.numel(), float(residual.double().square().sum()))
 
 
+def fits(residual: Tensor, group: Tensor) -> tuple[Fit, Fit]:
+    """Of the pixels of a group (D,) bool, and of the others."""
+    return fit(residual[group]), fit(residual[~group])
+
+
 def saved_by_two_sigmas(residual: Tensor, group: Tensor) -> float:
     """Nats saved when the pixels of a group (D,) bool get a best sigma of their own, and the others theirs."""
-    return fit(residual).least_nll - fit(residual[group]).least_nll - fit(residual[~group]).least_nll
+    return fit(residual).least_nll - sum(one.least_nll for one in fits(residual, group))
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,11 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     )
     st.caption(f"Means of p(x|z,w), {run.name}, from the code m of one image (0) to that of the other (1).")
     figure = go.Figure()
-    for path, z in paths.items():
-        for density, values in {"prior": log_prior(z), "aggregate posterior": log_aggregate(z, run.codes)}.items():
+    densities = {
+        path: {"prior": log_prior(z), "aggregate posterior": log_aggregate(z, run.codes)} for path, z in paths.items()
+    }
+    for path, of in densities.items():
+        for density, values in of.items():
             figure.add_scatter(
                 x=shares,
                 y=values,
@@ -56,9 +59,9 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     figure.update_yaxes(title="ln density of z, nats")
     middle = STEPS // 2
     told = "; ".join(
-        f"{path}: {nats(log_prior(z)[middle])} nats under the prior, "
-        f"{nats(log_aggregate(z, run.codes)[middle])} under the aggregate posterior"
-        for path, z in paths.items()
+        f"{path}: {nats(of['prior'][middle])} nats under the prior, "
+        f"{nats(of['aggregate posterior'][middle])} under the aggregate posterior"
+        for path, of in densities.items()
     )
     st.plotly_chart(figure, key="latent.densities", alt=f"Log density of z along both paths. Half-way, {told}")
     st.markdown(f":violet-badge[ln of a probability density of z, nats] Half-way: {told}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import streamlit as st
-import torch
 
 from pages.shared.address import PageSettings
 from pages.shared.explain import Parts
@@ -62,7 +61,7 @@ def _label(spec: RunSpec) -> str:
 def _show(one: LatentRun, first: LatentRun, image: int, words: Parts) -> None:
     """One held-out image of the first run, at its code under this one."""
     x = first.codes.x[image : image + 1]
-    found = at_own_code(one.vae, x, torch.Generator().manual_seed(image))
+    found = at_own_code(one.vae, x, seed=image)
     st.markdown(f"#### {one.name}")
     rows = {
         "x": grey(x),
@@ -71,9 +70,9 @@ def _show(one: LatentRun, first: LatentRun, image: int, words: Parts) -> None:
         f"σ, black {SIGMA_BLACK} to white 1 or more": grey(log_scale(found.sigma, SIGMA_BLACK)),
     }
     sheet(f"latent.beside {one.spec.id}", rows, f"Image {image} under {one.name}: x, mean, sample, σ", width=260)
-    low, high = float(found.sigma.min()), float(found.sigma.max())
+    low, high = found.sigma_range
     st.caption(
-        f"KL {one.codes.kl.sum():.1f} nats per image, held out. Mean squared error here {found.mse(x):.4f} a pixel; "
+        f"KL {one.codes.total_kl:.1f} nats per image, held out. Mean squared error here {found.mse(x):.4f} a pixel; "
         f"{found.outside:.0%} of the sample's pixels outside [0,1]; σ of a pixel from {low:.3f} to {high:.3f}."
     )
     st.markdown(words[f"What {one.spec.likelihood} says"])

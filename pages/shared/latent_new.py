@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
-import torch
-from torch import Tensor
 
 from pages.shared.address import PageSettings
 from pages.shared.explain import Parts
 from pages.shared.figures import nats
 from pages.shared.latent_run import LatentRun
 from pages.shared.sheet import sheet
-from vae_core.latent import (
-    at_own_code,
-    decoded,
-    draw_aggregate,
-    draw_prior,
-    log_aggregate,
-    log_prior,
-    nearest_training,
-    stretched,
-)
-from vae_core.pictures import grey
+from vae_core.latent import NewImages, usual_distance
+from vae_core.latent import new_images as draw_new
+from vae_core.pictures import grey, stretched
 
 N = 8
 SHOWN = (-2.0, 3.0)  # what a sample may be before it is clipped for display; the same for all decoders and draws
@@ -35,14 +24,12 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
             "Draw number", 0, 9999, step=1, width=170, help="Same number, same z.", **settings.keep("draw")
         )
     usual = _usual(run.spec.id, id(run.vae), run)
-    generator = torch.Generator().manual_seed(draw)
-    places = {
-        "the prior": (draw_prior(N, run.spec.latent_dim, generator), None),
-        "the aggregate posterior": draw_aggregate(N, run.codes, generator),
-    }
-    for column, (name, (z, own)) in zip(st.columns(2), places.items()):
-        with column:
-            _show(run, name, z, own, generator)
+    prior, aggregate = st.columns(2)
+    from_prior, from_aggregate = draw_new(run.vae, run.data, run.codes, N, draw)
+    with prior:
+        _show(run, "the prior", from_prior, "")
+    with aggregate:
+        _show(run, "the aggregate posterior", from_aggregate, ", its own image left out for each z")
     st.markdown(
         f"What distance is usual? The means at the codes of held-out images, which no training has seen, lie "
         f"{usual:.2f} from their nearest training image (the median). New images that lie much nearer may be copies."
@@ -50,10 +37,9 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["Nearest training image"])
 
 
-def _show(run: LatentRun, name: str, z: Tensor, own: Tensor | None, generator: torch.Generator) -> None:
+def _show(run: LatentRun, name: str, found: NewImages, left_out: str) -> None:
     st.subheader(f"z from {name}")
-    images = decoded(run.vae, z, generator)
-    nearest = nearest_training(run.vae, run.data, images.mean)
+    images, nearest = found.images, found.nearest
     low, high = images.sample_range
     rows = {"mean": grey(images.mean)}
     if run.vae.likelihood.kind == "mass":
@@ -76,14 +62,12 @@ def _show(run: LatentRun, name: str, z: Tensor, own: Tensor | None, generator: t
         + "; the training image nearest to the mean. "
         f"{images.outside:.0%} of the samples' pixels lie outside [0,1]; they reach from {nats(low)} to {nats(high)}. "
         f"Root mean squared difference a pixel between mean and nearest training image: {differences}. "
-        f"Averages over the {N}: ln p(z) = {nats(log_prior(z).mean())} nats under the prior, "
-        f"ln q(z) = {nats(log_aggregate(z, run.codes, own).mean())} nats under the average of q(z|x) over the "
-        f"{len(run.codes):,} held-out images" + (", its own image left out for each z." if own is not None else ".")
+        f"Averages over the {N}: ln p(z) = {nats(found.log_prior)} nats under the prior, "
+        f"ln q(z) = {nats(found.log_aggregate)} nats under the average of q(z|x) over the {len(run.codes):,} held-out "
+        f"images{left_out}."
     )
 
 
 @st.cache_resource(max_entries=12, show_spinner="Looking for nearest training images")
 def _usual(spec_id: str, vae: int, _run: LatentRun) -> float:
-    """From the mean at a held-out image's code to its nearest training image: the median of 200."""
-    images = at_own_code(_run.vae, _run.codes.x[:200], torch.Generator().manual_seed(0))
-    return float(np.median(nearest_training(_run.vae, _run.data, images.mean).rmse))
+    return usual_distance(_run.vae, _run.data, _run.codes)

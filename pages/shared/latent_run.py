@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit as st
-import torch
-from torch import Tensor
 
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.lanes import title
@@ -71,10 +69,11 @@ def image_number(run: LatentRun, settings: PageSettings, name: str, label: str) 
     return st.number_input(label, 0, most, step=1, width=170, **settings.keep(name))
 
 
-def base_code(run: LatentRun, settings: PageSettings) -> tuple[Tensor, str]:
-    """Draw the choice of where the latents that do not move are held: (latent_dim,), and that place in words."""
+def held_image(run: LatentRun, settings: PageSettings) -> tuple[int | None, str]:
+    """Draw the choice of where the latents that do not move are held: at an image's code, or None for at 0; and that
+    place in words."""
     held = st.segmented_control("The other latents", HELD, required=True, **settings.keep("held"))
     if held == HELD[1]:
-        return torch.zeros(run.spec.latent_dim), "at 0"
+        return None, "at 0"
     image = image_number(run, settings, "image", "Held-out image")
-    return run.codes.m[image], f"at the code m of held-out image {image}"
+    return image, f"at the code m of held-out image {image}"

@@ -6,15 +6,13 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
-import torch
-from torch import Tensor
 
 from pages.shared.address import PageSettings
 from pages.shared.explain import Parts
-from pages.shared.latent_run import LatentRun, base_code, subscript
+from pages.shared.latent_run import LatentRun, held_image, subscript
 from pages.shared.sheet import sheet
 from vae_core.evaluation import ACTIVE_KL
-from vae_core.latent import along, gif, means
+from vae_core.latent import along, gif, held_code, means, steps_along, there_and_back
 from vae_core.tiles import png
 
 STEPS, MOST_ROWS = 13, 16
@@ -24,11 +22,11 @@ REACH = 3.0
 def traversals(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["Traversals"])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        base, told = base_code(run, settings)
+        image, told = held_image(run, settings)
         latents = run.codes.order
         if len(latents) > MOST_ROWS and not st.toggle(f"All {len(latents)} latents", key="latent.all"):
             latents = latents[:MOST_ROWS]
-    values = torch.linspace(-REACH, REACH, STEPS)
+    base, values = held_code(run.codes, image), steps_along(REACH, STEPS)
     images = means(run.vae, along(base, latents, values))  # (rows, STEPS, side, side)
     sheet(
         "latent.traversals",
@@ -45,7 +43,7 @@ def traversals(run: LatentRun, settings: PageSettings, words: Parts) -> None:
         )
         st.download_button(
             "GIF: all latents move at once, each in its own tile",
-            partial(_movie, run, base, latents),
+            partial(_movie, run, image, latents),
             f"{name}.gif",
             "image/gif",
             icon=":material/gif_box:",
@@ -72,8 +70,7 @@ def _sheet(images: np.ndarray) -> bytes:
     return png(images.reshape(-1, *images.shape[2:]), columns=images.shape[1])
 
 
-def _movie(run: LatentRun, base: Tensor, latents: list[int]) -> bytes:
-    there = torch.linspace(-REACH, REACH, 25)
-    values = torch.cat([there, there[1:-1].flip(0)])  # and back
-    images = means(run.vae, along(base, latents, values))  # (rows, frames, side, side)
+def _movie(run: LatentRun, image: int | None, latents: list[int]) -> bytes:
+    values = there_and_back(steps_along(REACH, 25))
+    images = means(run.vae, along(held_code(run.codes, image), latents, values))  # (rows, frames, side, side)
     return gif(list(images.swapaxes(0, 1)), columns=min(8, len(latents)))

@@ -143,7 +143,7 @@ def test_exports() -> None:
     spec = RunSpec(dataset="digits", latent_dim=3, hidden=(8,))
     vae, data = VAE(spec), load_dataset("digits")
     run = LatentRun(spec, vae, data, held_out_codes(vae, data))
-    with GifImageFile(io.BytesIO(_movie(run, run.codes.m[0], [2, 0, 1]))) as movie:
+    with GifImageFile(io.BytesIO(_movie(run, 0, [2, 0, 1]))) as movie:
         assert movie.n_frames == 48  # 25 places from −3 to 3, and back to the second
         assert movie.size == (3 * 26, 3 * 8)
     rows = means(vae, along(run.codes.m[0], [2, 0], torch.linspace(-3, 3, 5)))
