@@ -11,6 +11,7 @@ def open_assumed(page: Page, server: Server, query: str) -> None:
     page.goto(f"{server.url}/assumed?{query}")
     expect(page.get_by_role("heading", name="Which σ² did your loss assume?")).to_be_visible()
     expect(page.get_by_role("heading", name="Words")).to_be_visible()
+    expect(page.get_by_text("warming up")).to_have_count(0)  # that line goes, and all below it moves up
 
 
 def test_a_report_fills_the_form_and_the_address(page: Page, server: Server) -> None:
