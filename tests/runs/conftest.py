@@ -24,11 +24,12 @@ from vae_core.training import numbers
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T | None], seconds: float = 60) -> T:
-    """The first true value of `condition`. The limit is for broken code, not for slow machines."""
+def wait_until(condition: Callable[[], T | None], seconds: float = 200, how: Callable[[], str] = str) -> T:
+    """The first true value of `condition`. The limit is for broken code, not for slow machines; `how` says what is
+    missing when it is reached."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"still not so after {seconds} s"
+        assert time.monotonic() < deadline, f"still not so after {seconds} s; {how()}"
         threading.Event().wait(0.02)
     return found
 
@@ -54,15 +55,30 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def engine(offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def only_app(offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One app with its embedded cluster, for all tests that do not need their own."""
     engine = Engine(Store(tmp_path_factory.mktemp("store")))
     yield engine
     family = psutil.Process(engine._child.pid).children(recursive=True) if engine._child is not None else []
     engine.close()
     assert engine.state == "closed"
-    wait_until(lambda: not alive(family), 20)
-    assert len(family) > worker_count()
+    wait_until(lambda: not alive(family), how=lambda: f"left behind: {alive(family)}")
+    assert len(family) >= worker_count()
+
+
+@pytest.fixture
+def engine(only_app: Engine) -> Iterator[Engine]:
+    """No test leaves the pool of workers smaller than it found it."""
+    yield only_app
+    wait_until_whole(only_app)
+
+
+def wait_until_whole(engine: Engine, count: int | None = None) -> None:
+    count = count or worker_count()
+    wait_until(
+        lambda: engine.state == "ready" and engine.workers == count,
+        how=lambda: f"{engine.workers} of {count} workers, {engine.state}: {engine.problem or 'no problem told'}",
+    )
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.runs.conftest import small, wait_until
+from tests.runs.conftest import small, wait_until, wait_until_whole
 from vae_core import RunSpec
-from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run, Store
 
@@ -43,20 +42,26 @@ def get(engine: Engine, run: Run | RunSpec) -> Run:
 
 def under_way(engine: Engine, spec: RunSpec) -> Run:
     """The run once its first steps are in the store; it must not have ended by then."""
-    run = wait_until(lambda: run if (run := get(engine, spec)).status != "queued" and run.step > 0 else None)
+    run = wait_until(
+        lambda: run if (run := get(engine, spec)).status != "queued" and run.step > 0 else None,
+        how=lambda: f"{get(engine, spec)}; {engine.workers} workers, {engine.problem}",
+    )
     assert run.status == "running"
     return run
 
 
 def ended(engine: Engine, spec: RunSpec, status: str = "done") -> Run:
-    run = wait_until(lambda: None if (run := get(engine, spec)).active else run, 120)
+    run = wait_until(
+        lambda: None if (run := get(engine, spec)).active else run,
+        how=lambda: f"{get(engine, spec)}; {engine.workers} workers, {engine.problem}",
+    )
     assert run.status == status, run.message
     return run
 
 
 def all_workers(engine: Engine, count: int | None = None) -> dict[str, psutil.Process]:
     """By address, once all have come that are to come."""
-    wait_until(lambda: engine.state == "ready" and engine.workers == (count or worker_count()))
+    wait_until_whole(engine, count)
     return {address: psutil.Process(pid) for address, pid in engine._client.run(os.getpid).items()}
 
 

@@ -10,11 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from tests.runs.conftest import alive, assert_ended_as_here, small, trained_here, wait_until
-from tests.runs.engines import all_workers, counted, ended, get, is_sentence, long, under_way, worker_of
+from tests.runs.conftest import assert_ended_as_here, small, trained_here, wait_until
+from tests.runs.engines import all_workers, counted, ended, get, is_sentence, long, under_way
 from vae_core import RunSpec
 from vae_core.errors import StoreError
 from vae_core.runs import engine as engine_module
@@ -291,71 +290,3 @@ def test_whatever_cannot_be_kept_is_tried_again(engine: Engine, monkeypatch: pyt
     monkeypatch.undo()
     engine.submit(other)  # the engine is as good as before
     ended(engine, other)
-
-
-# ---- what can be killed
-
-
-def test_a_killed_worker_costs_time_and_nothing_else(engine: Engine) -> None:
-    workers = all_workers(engine)
-    spec = long(seed=13)
-    engine.submit(spec)
-    under_way(engine, spec)
-    process = worker_of(engine, workers, spec)
-    process.kill()
-    wait_until(lambda: not alive([process]))
-    assert get(engine, spec).active  # it had not ended by itself before
-    ended(engine, spec)
-    assert_ended_as_here(engine.store, spec)
-    assert get(engine, spec).attempt == 1
-    assert set(all_workers(engine).values()) != set(workers.values())  # there is another in its place
-
-
-def test_all_workers_killed_at_once(engine: Engine) -> None:
-    """As a system short of memory would."""
-    workers = all_workers(engine)
-    spec, next_one = long(seed=17), small(seed=17)
-    engine.submit(spec)
-    under_way(engine, spec)
-    for process in workers.values():
-        process.kill()
-    wait_until(lambda: not alive([*workers.values()]))
-    engine.submit(next_one)
-    for run in (spec, next_one):
-        ended(engine, run)
-        assert_ended_as_here(engine.store, run)
-
-
-def test_a_killed_cluster_costs_time_and_nothing_else(engine: Engine) -> None:
-    finished, spec, waiting = small(seed=14), long(seed=14), small(seed=16)
-    early, late = small(seed=14, epochs=3000), small(seed=15, epochs=3000)
-    workers = all_workers(engine)
-    engine.submit(finished)
-    done = ended(engine, finished)
-    for run in (early, late, spec):
-        engine.submit(run)
-    for run in (early, late, spec):
-        under_way(engine, run)
-    child = engine._child
-    assert child is not None
-    orphans = psutil.Process(child.pid).children(recursive=True)
-    frozen = worker_of(engine, workers, early)
-    frozen.suspend()
-    engine.stop(early.id)  # its worker cannot hear this any more, and yet it must count
-    child.kill()
-    frozen.resume()  # or it would outlive the tests
-    wait_until(lambda: engine._client is None)
-    engine.stop(late.id)  # nor is anybody there to hear this
-    assert get(engine, engine.submit(waiting)).status == "queued"
-    assert get(engine, spec).active
-    for run in (spec, waiting):
-        ended(engine, run)
-        assert_ended_as_here(engine.store, run)
-    assert get(engine, finished) == done
-    for run in (early, late):
-        stopped = ended(engine, run, "stopped")
-        assert (stopped.attempt, is_sentence(stopped.message)) == (1, True)
-    assert len(orphans) >= len(workers)
-    wait_until(lambda: not alive(orphans))
-    assert engine.state == "ready"
-    assert engine.problem == ""

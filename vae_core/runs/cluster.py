@@ -1,16 +1,42 @@
 """The embedded cluster: `python -m vae_core.runs.cluster`, a child process of the app.
 
-It starts worker processes on loopback, prints how to reach them as one line of JSON (the address, and one-time
-TLS credentials, so that other users of the machine cannot), and ends when its standard input closes. The system
-closes that pipe however the app ends, SIGKILL included.
+It runs a Dask scheduler on loopback, keeps a pool of worker processes, prints how to reach them as one line of JSON
+(the address, and one-time TLS credentials, so that other users of the machine cannot), and ends when its standard
+input closes. The system closes that pipe however the app ends, SIGKILL included.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-import logging
 import os
+import subprocess
 import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psutil  # Dask's own
+
+from vae_core.runs.embedded_worker import when_input_closes
+from vae_core.runs.pool import Pool
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+CONFIG = {
+    "logging.distributed": "error",
+    "distributed.admin.low-level-log-length": 20,  # messages kept; ours hold images
+    "distributed.scheduler.allowed-failures": 10,  # a run that kills its worker so often is at fault
+    # Looking at itself up to a hundred times a second costs each idle worker 3 % of a core.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "10s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+# The first is glibc's (give back what is freed); the others keep a worker to one thread.
+ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+MOST_BYTES = 3 * 2**30  # of memory, for one worker
+LOOK_SECONDS = 0.2
 
 
 def worker_count() -> int:
@@ -19,49 +45,63 @@ def worker_count() -> int:
 
 
 def main() -> None:
+    asyncio.run(_serve())
+
+
+async def _serve() -> None:
     import dask
-    import psutil  # Dask's own
-    from distributed import LocalCluster
+
+    dask.config.set(CONFIG)  # first, for `distributed` reads it when it is imported
+    from distributed import Scheduler
     from distributed.security import Security
 
-    dask.config.set(
-        {
-            "distributed.admin.low-level-log-length": 20,  # messages kept; ours hold images
-            # Looking at itself up to a hundred times a second costs each idle worker 3 % of a core.
-            "distributed.worker.profile.enabled": False,
-            "distributed.worker.memory.monitor-interval": "2s",
-            "distributed.admin.tick.interval": "1s",
-            "distributed.admin.tick.limit": "10s",
-            "distributed.admin.system-monitor.interval": "5s",
-        }
-    )
     security = Security.temporary()
-    with LocalCluster(
-        n_workers=0,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        protocol="tls",
-        security=security,
-        dashboard_address="127.0.0.1:0",
-        memory_limit="3GiB",
-        preload=["vae_core.runs.worker"],
-        silence_logs=logging.ERROR,
-    ) as cluster:
-        credentials = security.get_tls_config_for_role("client")
-        address = {
-            "address": cluster.scheduler_address,
-            "workers": worker_count(),
-            "tls_ca_file": credentials["ca_file"],
-            "tls_client_cert": credentials["cert"],
-            "tls_client_key": credentials["key"],
-        }
-        print(json.dumps(address), flush=True)
-        cluster.scale(worker_count())  # after the address: warming takes seconds, and runs may queue meanwhile
-        sys.stdin.read()
-        # The app is gone. Closing politely can take longer than a person waits for the port and the processors.
-        for process in psutil.Process().children(recursive=True):
-            process.kill()
-        os._exit(0)
+    async with Scheduler(
+        host="127.0.0.1", protocol="tls", security=security, dashboard=False, dashboard_address="127.0.0.1:0"
+    ) as scheduler:
+        pool = Pool(
+            worker_count(),
+            lambda name: _start_worker(name, scheduler.address, security),
+            lambda: {worker.name: worker.last_seen for worker in scheduler.workers.values()},
+            MOST_BYTES,
+        )
+        facts = {"address": scheduler.address, "workers": worker_count(), **_credentials(security, "client")}
+        print(json.dumps(facts), flush=True)
+        when_input_closes(_end)
+        while True:
+            pool.tend()
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _start_worker(name: str, scheduler: str, security: Security) -> subprocess.Popen[bytes]:
+    facts = {"name": name, "scheduler": scheduler, "config": CONFIG, "tls": _credentials(security, "worker")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vae_core.runs.embedded_worker"],
+        stdin=subprocess.PIPE,  # stays open: its end is the worker's
+        stdout=sys.stderr,  # for the app reads what the cluster prints
+        env={**os.environ, **ENVIRONMENT},
+    )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has ended already, and the pool will see that
+        process.stdin.write(json.dumps(facts).encode() + b"\n")
+        process.stdin.flush()
+    return process
+
+
+def _credentials(security: Security, role: str) -> dict[str, Any]:
+    config = security.get_tls_config_for_role(role)
+    return {
+        "tls_ca_file": config["ca_file"],
+        f"tls_{role}_cert": config["cert"],
+        f"tls_{role}_key": config["key"],
+    }
+
+
+def _end() -> None:
+    """The app is gone. Closing politely can take longer than a person waits for the port and the processors."""
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    os._exit(0)
 
 
 if __name__ == "__main__":

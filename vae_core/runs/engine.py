@@ -16,7 +16,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
@@ -31,18 +33,26 @@ State = Literal["starting", "ready", "unreachable", "closed"]
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 RETRY_SECONDS = 1.0
+START_SECONDS = 60.0  # for the embedded cluster to say where it is
+MISSING_SECONDS = 60.0  # for workers to warm up, or to come back, before the page is told
+NONE_SECONDS = 120.0  # with no worker at all, before the embedded cluster is begun anew; doubled each time
+LOST = "Its worker process was lost. It begins again as soon as one is free."
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Engine:
-    """One per app process and folder. `state`, `workers` and `problem` say how it is; but for `wait_until_ready`, all
-    methods return at once."""
+    """One per app process and folder; but for `wait_until_ready`, all methods return at once.
+
+    `state`, `workers` of `workers_expected`, and `problem` say how it is: "ready" is with all workers there, and
+    "starting" while some still warm up or are being replaced. Runs train with however many there are.
+    """
 
     def __init__(self, store: Store, address: str | None = None):
         self.store = store
         self.address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
         self.state: State = "starting"
         self.workers, self.workers_expected = 0, 0
+        self._whole_at, self._patience = 0.0, NONE_SECONDS  # when all workers were last there
         self._problems: dict[str, str] = {}  # what is wrong now, by part: a sentence each
         self._client: Any = None
         self._comm: Any = None  # the client's connection; a new one means that Dask has forgotten our futures
@@ -52,7 +62,9 @@ class Engine:
         self._slots = 0  # how many runs the workers take at once
         self._launched: dict[str, Any] = {}  # run id -> Dask future, which Dask drops when we do
         self._stopping: set[str] = set()  # run ids
-        self._lock = threading.RLock()  # over the three above and the status of runs
+        self._worker_of: dict[str, str] = {}  # run id -> address of the worker that began it last
+        self._lost: set[str] = set()  # run ids: launched and begun, but their worker has gone
+        self._lock = threading.RLock()  # over the five above and the status of runs
         self._closing, self._wake, self._warm = threading.Event(), threading.Event(), threading.Event()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._only_app = FileLock(store.folder / "app.lock")
@@ -94,9 +106,10 @@ class Engine:
             run = self.store.run(run_id)
             if run is None or not run.active:
                 return
-            if run_id in self._launched:
+            if run_id in self._launched and run_id not in self._lost:
                 self._stopping.add(run_id)
             else:
+                self._forget(run_id)
                 self.store.finish(run_id, "stopped", "Taken out of the queue.")
         self._wake.set()
 
@@ -173,6 +186,7 @@ class Engine:
             self._session = secrets.token_hex(4)
             self._client, self._comm = client, client.scheduler_comm
             self._problems.pop("scheduler", None)
+        self._whole_at = time.monotonic()
 
     def _start_child(self) -> tuple[str, Any]:
         from distributed.security import Security
@@ -186,7 +200,10 @@ class Engine:
             start_new_session=True,  # Ctrl-C is for the app, whose end ends this
         )
         assert self._child.stdout is not None
+        hangs = threading.Timer(START_SECONDS, self._child.kill)
+        hangs.start()
         facts = json.loads(self._child.stdout.readline() or "{}")  # an empty line: it died
+        hangs.cancel()
         if "address" not in facts:
             raise ConnectionError("they ended before they were up")
         self.workers_expected = facts["workers"]
@@ -200,13 +217,15 @@ class Engine:
             return False
         if client.status != "running" or client.scheduler_comm is not self._comm:
             return False
+        began = dict(self._worker_of)  # before asking, so that a worker missing from the answer has gone
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
-        self._slots = sum(facts["nthreads"] for facts in identity["workers"].values())
-        self.workers = len(identity["workers"])
-        self.workers_expected = max(self.workers, self.workers_expected)
-        self.state = "ready" if self.workers else "starting"
-        if self.workers == self.workers_expected:
-            self._warm.set()
+        workers = identity["workers"]
+        self._slots = sum(facts["nthreads"] for facts in workers.values())
+        self.workers = len(workers)
+        self._judge_workers()
+        for run_id, address in began.items():
+            if address not in workers:
+                self._inbox.put(partial(self._on_lost, run_id, address))
         self._inbox.put(self._pump)
         for run_id in list(self._stopping):  # again at each look, for a worker that was not there before
             run = self.store.run(run_id)
@@ -214,11 +233,39 @@ class Engine:
                 client.run(worker.stop, self._token(run), wait=False, on_error="ignore")
         return True
 
+    def _judge_workers(self) -> None:
+        """Say so when workers stay away. Raises ConnectionError where none of ours comes: then all is begun anew."""
+        if self.workers >= self.workers_expected:
+            self.state = "ready"
+            self._whole_at, self._patience = time.monotonic(), NONE_SECONDS
+            self._problems.pop("workers", None)
+            self._warm.set()
+            return
+        self.state = "starting"
+        if self.address is not None:
+            self._problems["workers"] = (
+                f"No worker is connected to the Dask scheduler at {self.address}, so runs wait in line and begin when "
+                "one comes. Start one there with --preload vae_core.runs.worker."
+            )
+            return
+        missing = time.monotonic() - self._whole_at
+        if not self.workers and missing > self._patience:
+            self._patience *= 2  # a slow machine must not be begun anew for ever
+            raise ConnectionError(f"none has come up within {missing:.0f} s")
+        if missing > MISSING_SECONDS:
+            self._problems["workers"] = (
+                f"Only {self.workers} of {self.workers_expected} training processes have come up within "
+                f"{MISSING_SECONDS:.0f} s. The others are started again and again; meanwhile runs train with those "
+                "there are. The server's log says why."
+            )
+
     def _disconnect(self) -> None:
         with self._lock:
             client, self._client, self._comm = self._client, None, None
-            self._launched.clear()
+            for lost in (self._launched, self._worker_of, self._lost):
+                lost.clear()
             self._slots = self.workers = 0
+            self._problems.pop("workers", None)
         if self.state == "ready":
             self.state = "starting"
         if client is not None:
@@ -281,8 +328,33 @@ class Engine:
                 self.store.say(run.id, message["say"])
             elif "begin" in message:
                 self.store.begin(run.id, message["begin"])
+                self._worker_of[run.id] = message["worker"]
+                if run.id in self._lost:
+                    self._lost.discard(run.id)
+                    self.store.say(run.id, "")
             else:
                 self.store.add_snapshot(run.id, message)
+
+    def _on_lost(self, run_id: str, address: str) -> None:
+        """Its worker has gone: Dask gives the run to another, but meanwhile it waits."""
+        with self._lock:
+            run = self.store.run(run_id)
+            if run is None or not run.active or self._worker_of.get(run_id) != address:
+                return
+            if run_id in self._stopping:
+                self.store.finish(run_id, "stopped", "Stopped.")
+                self._forget(run_id)
+                return
+            self.store.wait(run_id, LOST)
+            self._lost.add(run_id)
+            del self._worker_of[run_id]
+
+    def _forget(self, run_id: str) -> None:
+        """Nothing of it is with Dask any more, which drops a run when its future is."""
+        self._launched.pop(run_id, None)
+        self._worker_of.pop(run_id, None)
+        self._lost.discard(run_id)
+        self._stopping.discard(run_id)
 
     def _on_end(self, run: Run, token: str, future: Any) -> None:
         """In a thread of Dask's, once the task has ended in whatever way."""
@@ -304,8 +376,7 @@ class Engine:
             with self._lock:
                 if run.id in self._launched and token == self._token(run):
                     action()
-                    self._launched.pop(run.id, None)
-                    self._stopping.discard(run.id)
+                    self._forget(run.id)
             self._pump()
 
         self._inbox.put(unless_outdated)

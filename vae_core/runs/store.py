@@ -231,6 +231,11 @@ class Store:
             for table in HISTORY:
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run_id, step))
 
+    def wait(self, run_id: str, message: str) -> None:
+        """Back in line, with what it has so far, until it begins again."""
+        with self._connect() as db:
+            db.execute("UPDATE runs SET status = 'queued', message = ? WHERE id = ?", (message, run_id))
+
     def say(self, run_id: str, message: str) -> None:
         with self._connect() as db:
             db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run_id))

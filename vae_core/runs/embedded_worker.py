@@ -1,0 +1,53 @@
+"""One worker of the embedded cluster: `python -m vae_core.runs.embedded_worker`, a child process of `cluster.py`.
+
+A line of JSON on standard input says whom to serve. The worker ends when that input closes, however the cluster ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+def main() -> None:
+    facts = json.loads(sys.stdin.readline())
+    when_input_closes(lambda: os._exit(0))  # before the imports: they take seconds
+    asyncio.run(_serve(facts))
+
+
+def when_input_closes(end: Callable[[], None]) -> None:
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        end()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+async def _serve(facts: dict[str, Any]) -> None:
+    import dask
+
+    dask.config.set(facts["config"])  # first, for `distributed` reads it when it is imported
+    from distributed import Worker
+    from distributed.security import Security
+
+    async with Worker(
+        facts["scheduler"],
+        name=facts["name"],
+        nthreads=1,
+        host="127.0.0.1",
+        security=Security(require_encryption=True, **facts["tls"]),
+        memory_limit=0,  # the cluster looks after that
+        preload=["vae_core.runs.worker"],
+        death_timeout=60,  # a scheduler that does not take it
+    ) as worker:
+        await worker.finished()
+
+
+if __name__ == "__main__":
+    main()
