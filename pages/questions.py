@@ -13,10 +13,9 @@ SETTINGS.follow()
 
 
 def show(one: Question) -> None:
-    skipped = f"questions.skip.{one.key}"
-    guess = st.radio(one.predict, one.options, index=None, key=f"questions.guess.{one.key}") if one.options else ""
-    if guess is None and not st.session_state.get(skipped):
-        st.button("Skip to the answer", key=skipped, type="tertiary", icon=":material/skip_next:")
+    # Showing it is one of the choices: a button below them would move while they appear.
+    choices = [*one.options, "Just show me"]
+    if one.options and st.radio(one.predict, choices, index=None, key=f"questions.guess.{one.key}") is None:
         return
     st.markdown(one.answer)
     for link in one.links:

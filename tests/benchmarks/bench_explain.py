@@ -10,7 +10,8 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.benchmarks.bench_page import report
 from tests.browser import chromium
-from tests.browser.conftest import Server, wait_until
+from tests.browser.conftest import Server
+from tests.waiting import wait_until
 
 # The name in the menu, and what is drawn when the page is there.
 DRAWN = {
@@ -50,7 +51,7 @@ def main() -> None:
         try:
             page.goto(f"{server.url}/train")
             expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
-            assert wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
+            wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
             for turn in ("first visit", "second visit"):
                 for name, selector in DRAWN.items():
                     page.wait_for_timeout(500)

@@ -13,7 +13,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from tests.browser import chromium
-from tests.browser.conftest import ROOT, Server, wait_until
+from tests.browser.conftest import ROOT, Server
+from tests.waiting import wait_until
 
 FIRST_PICTURE = """() => new Promise((done) => {
   const button = [...document.querySelectorAll('button')].find((one) => one.innerText.includes('Train'));
@@ -61,7 +62,7 @@ def script_times(folder: str, query: dict[str, str], times: int = 20) -> list[fl
 def measure(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/train?epochs=1")
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
-    assert wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
+    wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
     report("a control's rerun, idle, three empty lanes", pill_times(page), "ms", "50")
     page.goto(f"{server.url}/train")
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()

@@ -8,19 +8,19 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser import chromium
+from tests.waiting import SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-expect.set_options(timeout=60_000)  # two busy cores warm up slowly
+expect.set_options(timeout=1000 * SECONDS)
 
 
 @dataclass
@@ -41,9 +41,11 @@ class Server:
         log = (self.home / "server.log").open("ab")
         variables = {**os.environ, "VAE_HOME": str(self.home), **self.environment}
         self.process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
-        if not wait_until(self.answers):
+        try:
+            wait_until(self.answers, how=(self.home / "server.log").read_text)
+        except AssertionError:
             self.stop()
-            raise AssertionError((self.home / "server.log").read_text())
+            raise
         return self
 
     @property
@@ -70,13 +72,12 @@ class Server:
             process.kill()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> bool:
-    pause = Event()
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return True
-        pause.wait(0.05)
-    return False
+def at_rest(page: Page) -> None:
+    """Wait until what just opened has stopped moving: a press on a thing that moves may miss it."""
+    page.wait_for_function(
+        "() => document.getAnimations().every((one) => one.playState !== 'running' ||"
+        " one.effect.getComputedTiming().endTime === Infinity)"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +100,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(1000 * SECONDS)
     yield context
     context.close()
 

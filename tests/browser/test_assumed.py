@@ -32,7 +32,7 @@ def test_both_runs_go_live_side_by_side(page: Page, server: Server) -> None:
     wrote, corrected = page.locator(".st-key-run_what"), page.locator(".st-key-run_corrected")
     for lane in (wrote, corrected):
         expect(lane.locator("img").first).to_be_visible()
-        expect(lane).to_contain_text("Done: 120 steps", timeout=120_000)
+        expect(lane).to_contain_text("Done: 120 steps")
     expect(wrote).to_contain_text("per pixel; 0 of 10 latents active")
     expect(corrected).not_to_contain_text("per pixel; 0 of 10")
     expect(page.get_by_role("button", name="Run it")).to_be_disabled()

@@ -10,7 +10,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, wait_until
+from tests.browser.conftest import Server
+from tests.waiting import wait_until
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset
 from vae_core.latent import Codes, held_out_codes, log_aggregate, log_prior, means
@@ -87,11 +88,11 @@ def test_walk(page: Page, server: Server, learned: tuple[VAE, Codes]) -> None:
     # Dragging decodes here and sends nothing; letting go tells the address, and no weights come again.
     first, quiet, before = z_of(page), len(sent), sum(map(len, received))
     drag(page, ".surface", (0.3, 0.3), (0.6, 0.7))
-    assert wait_until(lambda: z_of(page) != first)
+    wait_until(lambda: z_of(page) != first)
     assert len(sent) == quiet
     page.mouse.up()
     expect(page).to_have_url(re.compile("z="))
-    assert wait_until(lambda: len(sent) > quiet)
+    wait_until(lambda: len(sent) > quiet)
     assert sum(map(len, received)) - before < 100_000
 
     # What is drawn at this z is torch's mean, and the two densities are the core's.
@@ -116,7 +117,7 @@ def test_walk_by_keyboard_and_by_typing(page: Page, server: Server, learned: tup
     start = z_of(page)
     for key in ("ArrowRight", "ArrowUp", "Shift+ArrowLeft"):
         surface.press(key)
-    assert wait_until(lambda: abs(z_of(page)[across] - (start[across] - 0.9)) < 1e-3)
+    wait_until(lambda: abs(z_of(page)[across] - (start[across] - 0.9)) < 1e-3)
     assert z_of(page)[up] == pytest.approx(start[up] + 0.1, abs=1e-3)
 
     field = page.locator("[name=x]")
@@ -127,7 +128,7 @@ def test_walk_by_keyboard_and_by_typing(page: Page, server: Server, learned: tup
     field.fill("1.5")
     field.press("Enter")
     expect(told).to_have_text("")
-    assert wait_until(lambda: z_of(page)[across] == 1.5)
+    wait_until(lambda: z_of(page)[across] == 1.5)
 
     image = page.locator("[name=image]")
     image.fill("5000")
@@ -136,11 +137,11 @@ def test_walk_by_keyboard_and_by_typing(page: Page, server: Server, learned: tup
     assert z_of(page)[across] == 1.5  # the last good state stays
     image.fill("17")
     page.locator("[name=go]").click()
-    assert wait_until(lambda: np.allclose(z_of(page), codes.m[17].numpy(), atol=1e-4))
+    wait_until(lambda: np.allclose(z_of(page), codes.m[17].numpy(), atol=1e-4))
     held = np.array(page.locator(".held canvas").evaluate(GREY))
     np.testing.assert_array_equal(held, (255 * codes.x[17]).numpy())
     page.locator("[name=origin]").click()
-    assert wait_until(lambda: not any(z_of(page)))
+    wait_until(lambda: not any(z_of(page)))
 
     page.locator("[name=up]").select_option(str(codes.order[5]))
     for behind, said in {
@@ -175,10 +176,10 @@ def test_from_an_image(page: Page, server: Server, learned: tuple[VAE, Codes]) -
     s = page.locator("[name=s0]")
     s.fill(str(2 * value("s0")))
     s.press("Enter")
-    assert wait_until(lambda: abs((place(".surface", 0)[0] - mean[0]) / (z[0] - mean[0]) - 2) < 0.1)
+    wait_until(lambda: abs((place(".surface", 0)[0] - mean[0]) / (z[0] - mean[0]) - 2) < 0.1)
     assert place(".noise", 0) == eps
     page.locator("[name=noise]").click()
-    assert wait_until(lambda: place(".noise", 0) != eps)
+    wait_until(lambda: place(".noise", 0) != eps)
 
     # A digit drawn by hand is encoded as it is drawn.
     before = value("m0")
@@ -191,7 +192,7 @@ def test_from_an_image(page: Page, server: Server, learned: tuple[VAE, Codes]) -
     assert (drawn > 128).sum() > 20
     with torch.inference_mode():
         m, _ = vae.encode(torch.from_numpy((drawn > 127.5).astype(np.float32))[None])
-    assert wait_until(lambda: abs(value("m0") - float(m[0, across])) < 0.006)
+    wait_until(lambda: abs(value("m0") - float(m[0, across])) < 0.006)
     assert value("m0") != before
 
 

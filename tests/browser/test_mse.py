@@ -9,7 +9,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import Server, wait_until
+from tests.browser.conftest import Server
+from tests.waiting import wait_until
 from vae_core.checkpoint import load_vae
 from vae_core.residuals import Fit, fit, held_out, reconstruct, share_outside
 from vae_core.shipped import SPECS, shipped_weights
@@ -117,7 +118,7 @@ def test_the_sample_is_a_draw_and_the_mean_stays(page: Page, server: Server, mu:
 
 def test_dragging_asks_nothing_of_the_server(page: Page, server: Server, found: Fit, mu: torch.Tensor) -> None:
     open_page(page, server)
-    expect(page.get_by_text("warming up")).to_have_count(0, timeout=120_000)
+    expect(page.get_by_text("warming up")).to_have_count(0)
     sent: list[object] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     curve = open_page(page, server)  # anew: while it told of the warming up, the page looked every second
@@ -155,7 +156,7 @@ def test_touch_drags_too(browser: Browser, server: Server, found: Fit, mu: torch
         points = [{"x": box["x"] + share * box["width"], "y": y}]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    assert wait_until(lambda: number(page, "sigma") < 0.3)
+    wait_until(lambda: number(page, "sigma") < 0.3)
     check(page, found, mu)
     expect(page).to_have_url(re.compile("sigma=0"))
     context.close()
@@ -166,7 +167,7 @@ def test_the_number_typed_moves_the_widget(page: Page, server: Server, found: Fi
     assert number(page, "sigma") == 0.1
     sigma_box(page).fill("0.25")
     sigma_box(page).press("Enter")
-    assert wait_until(lambda: number(page, "sigma") == 0.25)
+    wait_until(lambda: number(page, "sigma") == 0.25)
     check(page, found, mu)
     expect(page).to_have_url(re.compile("sigma=0.25"))
     for _ in range(2):  # back to where the widget has been before: its own echo must not hold it there
@@ -174,7 +175,7 @@ def test_the_number_typed_moves_the_widget(page: Page, server: Server, found: Fi
         expect(sigma_box(page)).to_have_value("1")
         sigma_box(page).fill("2")
         sigma_box(page).press("Enter")
-        assert wait_until(lambda: number(page, "sigma") == 2)
+        wait_until(lambda: number(page, "sigma") == 2)
     expect(curve).to_have_attribute("aria-valuenow", "2")
 
 

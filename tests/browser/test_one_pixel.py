@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from tests.browser.conftest import Server, wait_until
+from tests.browser.conftest import Server
+from tests.waiting import wait_until
 from vae_core.pixel import one_pixel, shares, tiny_network
 
 PANELS = ("network", "link", "pixel", "loss")
@@ -114,7 +115,7 @@ def test_a_drag_is_told_to_the_server_once_and_only_at_its_end(page: Page, serve
     box = page.get_by_role("spinbutton", name="a, the raw output")
     box.fill("2.5")  # a number typed after a drag leads again
     box.press("Enter")
-    assert wait_until(lambda: numbers(page)["a"] == 2.5)
+    wait_until(lambda: numbers(page)["a"] == 2.5)
 
 
 def test_a_finger_drags_across_and_scrolls_up_and_down(browser: Browser, server: Server) -> None:
@@ -135,11 +136,11 @@ def test_a_finger_drags_across_and_scrolls_up_and_down(browser: Browser, server:
 
     before = numbers(page)["a"]
     swipe(9, 0)
-    assert wait_until(lambda: numbers(page)["a"] > before + 2)
+    wait_until(lambda: numbers(page)["a"] > before + 2)
     after, top = numbers(page)["a"], height()
     expect(page.get_by_role("spinbutton", name="a, the raw output")).to_have_value(f"{after:.3f}")
     swipe(0, -9)
-    assert wait_until(lambda: height() < top - 20), "the page did not scroll"
+    wait_until(lambda: height() < top - 20)
     assert numbers(page)["a"] == after, "scrolling has moved a"
     context.close()
 
@@ -168,12 +169,12 @@ def test_typed_numbers_and_switches_move_the_picture(page: Page, server: Server)
     box = page.get_by_role("spinbutton", name="a, the raw output")
     box.fill("-1.25")
     box.press("Enter")
-    assert wait_until(lambda: numbers(page)["a"] == -1.25)
+    wait_until(lambda: numbers(page)["a"] == -1.25)
     page.get_by_role("button", name="Sure of white, and wrong").click()
-    assert wait_until(lambda: (numbers(page)["a"], numbers(page)["x"]) == (4, 0))
+    wait_until(lambda: (numbers(page)["a"], numbers(page)["x"]) == (4, 0))
     kept = numbers(page)
     page.get_by_role("radio", name="sigmoid").click()
-    assert wait_until(lambda: numbers(page)["activation"] == "sigmoid")
+    wait_until(lambda: numbers(page)["activation"] == "sigmoid")
     seen = numbers(page)
     same = ("a", "z", "mean", "log_prob", "slope_a")
     assert [seen[name] for name in same] == [kept[name] for name in same], "the hidden activation decides nothing"

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, at_rest
+
+
+def open_question(page: Page, belief: str) -> None:
+    page.get_by_text(belief).click()
+    expect(page.get_by_role("radiogroup").filter(visible=True)).not_to_have_count(0)
+    at_rest(page)
 
 
 def test_predict_reveal_and_follow(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/questions")
-    page.get_by_text("The KL's weight is a correction").click()
+    open_question(page, "The KL's weight is a correction")
     expect(page.get_by_text("Both terms are per image.")).to_be_visible()
     page.get_by_text("β, and with it the model").click()
     expect(page.get_by_text("so no such factor is due")).to_be_visible()
 
     search = page.get_by_role("searchbox", name="Search the questions")
     search.fill("floor")  # answers while typing
-    expect(page.get_by_text("1 of ")).to_be_visible()
-    page.get_by_text("Learned variance is always safe").click()
-    page.get_by_role("button", name="Skip to the answer").click()
+    expect(page.get_by_text(re.compile("^1 of "))).to_be_visible()
+    open_question(page, "Learned variance is always safe")
+    page.get_by_text("Just show me").click()
     page.get_by_role("link", name="Lower the floor and watch").click()
     expect(page.get_by_role("heading", name="Train decoders side by side")).to_be_visible()
     assert "variance_floor=1e-06" in page.url
@@ -26,8 +34,8 @@ def test_predict_reveal_and_follow(page: Page, server: Server) -> None:
     page.get_by_role("link", name="Questions").click()
     expect(search).to_have_value("floor")  # as it was left
     search.fill("tight")
-    page.get_by_text("KL = 0 means the bound is tight").click()
-    page.get_by_role("button", name="Skip to the answer").click()
+    open_question(page, "KL = 0 means the bound is tight")
+    page.get_by_text("Just show me").click()
     page.get_by_role("link", name="Train into collapse").click()
     expect(page.get_by_label("β", exact=True)).to_have_value("100.00")
     assert "variance_floor" not in page.url  # a link says all that differs from the defaults

@@ -8,7 +8,8 @@ from functools import partial
 import psutil
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.conftest import Server, wait_until
+from tests.browser.conftest import Server
+from tests.waiting import SECONDS, wait_until
 
 LANES = ("bernoulli", "gaussian_identity", "gaussian_learned")
 
@@ -41,7 +42,7 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     button(page, "Train").click()
     for key in LANES:
         expect(lane(page, key).locator("img").first).to_be_visible()
-        assert wait_until(partial(passed, page, key, 0)), key
+        wait_until(partial(passed, page, key, 0))
 
     # Live pictures and curves change in place: the same elements, later, with other contents.
     images = lane(page, "bernoulli").locator("img")
@@ -52,9 +53,9 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     for marked in (images, charts):
         marked.evaluate_all("all => all.forEach(one => { one.marked = true })")
     page.evaluate(BLANK_WATCH)
-    assert wait_until(lambda: mean.get_attribute("src") != before)
+    wait_until(lambda: mean.get_attribute("src") != before)
     earlier = step(page, "bernoulli")
-    assert wait_until(lambda: step(page, "bernoulli") > earlier)
+    wait_until(lambda: step(page, "bernoulli") > earlier)
     for marked in (images, charts):
         assert marked.evaluate_all("all => all.every(one => one.marked)"), "an element was replaced"
     assert page.evaluate("window.blanks") == [], "an image was blank for a frame"
@@ -65,8 +66,8 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     second = context.new_page()
     second.goto(page.url)
     for view in (page, second):
-        assert wait_until(partial(passed, view, "bernoulli", earlier - 1))
-        assert wait_until(partial(passed, view, "bernoulli", step(view, "bernoulli")))
+        wait_until(partial(passed, view, "bernoulli", earlier - 1))
+        wait_until(partial(passed, view, "bernoulli", step(view, "bernoulli")))
     second.close()
 
     button(page, "Stop").click()
@@ -76,9 +77,9 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     stopped = step(page, "gaussian_learned")
     assert 0 < stopped < 1280
     button(page, "Continue").click()
-    assert wait_until(lambda: step(page, "gaussian_learned") > stopped)
+    wait_until(lambda: step(page, "gaussian_learned") > stopped)
     for key in LANES:
-        expect(lane(page, key)).to_contain_text("Done: 1,280 steps", timeout=120_000)
+        expect(lane(page, key)).to_contain_text("Done: 1,280 steps")
     for chart in ("KL to the prior", "Mean squared error"):
         expect(page.get_by_text(chart, exact=False).first).to_be_attached()
     expect(page.get_by_text("not on one axis")).to_be_visible()
@@ -100,7 +101,7 @@ BLANK_WATCH = """() => {
 def test_back_in_time_and_samples(page: Page, server: Server) -> None:
     open_train(page, server, "dataset=digits&epochs=30")
     button(page, "Train").click()
-    expect(lane(page, "gaussian_identity")).to_contain_text("Done: 360 steps", timeout=120_000)
+    expect(lane(page, "gaussian_identity")).to_contain_text("Done: 360 steps")
     expect(button(page, "Continue")).to_be_visible()
     newest = lane(page, "gaussian_identity").locator("img").nth(1).get_attribute("src")
     expect(lane(page, "gaussian_identity")).to_contain_text("After step 360")
@@ -119,7 +120,7 @@ def test_back_in_time_and_samples(page: Page, server: Server) -> None:
     assert grid.get_attribute("src") != means
 
     button(page, "Continue").click()  # ten more epochs, from the last weights
-    expect(lane(page, "bernoulli")).to_contain_text("Done: 480 steps", timeout=120_000)
+    expect(lane(page, "bernoulli")).to_contain_text("Done: 480 steps")
     assert "epochs=40" in page.url
 
 
@@ -157,12 +158,12 @@ def test_killed_server_leaves_nothing_and_loses_nothing(page: Page, tmp_path) ->
     first = Server(tmp_path / "home").start()
     open_train(page, first, "dataset=digits&epochs=5&decoders=bernoulli")
     button(page, "Train").click()
-    expect(lane(page, "bernoulli")).to_contain_text("Done: 60 steps", timeout=120_000)
+    expect(lane(page, "bernoulli")).to_contain_text("Done: 60 steps")
     page.goto("about:blank")
     family = first.family()
     assert len(family) >= 5  # the server, its cluster, three workers
     family[0].kill()
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=SECONDS)
     assert not alive
     second = Server(tmp_path / "home").start()
     try:

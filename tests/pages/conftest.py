@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import runtime
+from tests.waiting import SECONDS
 from vae_core.runs.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,7 @@ def page_links(monkeypatch) -> list[dict[str, Any]]:
 @pytest.fixture
 def open_page(engine: Engine):
     def open_page(name: str, **address: str | list[str]) -> AppTest:
-        page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+        page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=SECONDS)
         for key, value in address.items():
             page.query_params[key] = value
         page.run()

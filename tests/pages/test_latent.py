@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from threading import Event
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from pages.shared.latent_pack import as_bytes
 from pages.shared.latent_pad import read, written
 from pages.shared.latent_run import LatentRun, subscript
 from pages.shared.latent_traverse import _movie, _sheet
+from tests.pages.test_pages import finish
 from vae_core.data import load_dataset
 from vae_core.latent import along, held_out_codes, means
 from vae_core.model import VAE
@@ -38,14 +38,11 @@ def trained(engine: Engine):
     def trained(latent_dim: int) -> RunSpec:
         spec = RunSpec(dataset="digits", latent_dim=latent_dim, hidden=(16,), epochs=1, likelihood="gaussian_learned")
         engine.submit(spec)
-        pause = Event()
-        for _ in range(1200):
-            run = engine.store.run(spec.id)
-            if run is not None and not run.active:
-                assert run.status == "done"
-                return spec
-            pause.wait(0.05)
-        raise AssertionError(engine.store.run(spec.id))
+        finish(engine, spec.id)
+        run = engine.store.run(spec.id)
+        assert run is not None
+        assert run.status == "done"
+        return spec
 
     return trained
 

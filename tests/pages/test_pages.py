@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,6 +14,7 @@ from pages.shared import runtime
 from pages.shared.explain import explanation
 from pages.shared.lanes import at_share
 from tests.pages.conftest import ROOT
+from tests.waiting import wait_until
 from vae_core.errors import StoreError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
@@ -26,13 +26,7 @@ def text(page: AppTest) -> str:
 
 
 def finish(engine: Engine, run_id: str) -> None:
-    pause = Event()
-    for _ in range(1200):
-        run = engine.store.run(run_id)
-        if run is not None and not run.active:
-            return
-        pause.wait(0.05)
-    raise AssertionError(engine.store.run(run_id))
+    wait_until(lambda: (run := engine.store.run(run_id)) and not run.active, how=lambda: str(engine.store.run(run_id)))
 
 
 def press(page: AppTest, label: str) -> AppTest:
@@ -198,10 +192,10 @@ def test_pages_never_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "for name in ('start', 'train'):\n"
-        "    page = AppTest.from_file(f'pages/{name}.py', default_timeout=60).run()\n"
+        "    page = AppTest.from_file(f'pages/{name}.py', default_timeout=200).run()\n"
         "    assert not page.exception\n"
         "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules\n"
         "from pages.shared.runtime import _engine; _engine().close()\n"
     )
     environment = {**os.environ, "VAE_HOME": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=250)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
 
+from tests.waiting import wait_until
 from vae_core import RunSpec, Snapshot, load_dataset, train
 from vae_core.checkpoint import Checkpoint
 from vae_core.runs.cluster import worker_count
@@ -20,18 +19,6 @@ from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 from vae_core.tiles import png
 from vae_core.training import numbers
-
-T = TypeVar("T")
-
-
-def wait_until(condition: Callable[[], T | None], seconds: float = 200, how: Callable[[], str] = str) -> T:
-    """The first true value of `condition`. The limit is for broken code, not for slow machines; `how` says what is
-    missing when it is reached."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"still not so after {seconds} s; {how()}"
-        threading.Event().wait(0.02)
-    return found
 
 
 @pytest.fixture(autouse=True)

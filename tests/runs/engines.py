@@ -11,7 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.runs.conftest import small, wait_until, wait_until_whole
+from tests.runs.conftest import small, wait_until_whole
+from tests.waiting import wait_until
 from vae_core import RunSpec
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run, Store

@@ -11,8 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.runs.conftest import small, wait_until
+from tests.runs.conftest import small
 from tests.runs.engines import NOBODY, app, get, is_sentence
+from tests.waiting import wait_until
 from vae_core.runs import engine as engine_module
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
@@ -41,7 +42,7 @@ from vae_core.runs.store import Store
 def test_an_address_that_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, why: str) -> None:
     monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.2)
     with app(tmp_path, address) as engine:
-        wait_until(lambda: engine.state == "unreachable" and engine.problem, 20)
+        wait_until(lambda: engine.state == "unreachable" and engine.problem)
         assert address in engine.problem
         assert why in engine.problem
         assert "DASK_SCHEDULER_ADDRESS" in engine.problem
@@ -110,7 +111,7 @@ def test_something_else_than_a_scheduler_answers(tmp_path: Path, monkeypatch: py
             threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             with app(tmp_path, f"127.0.0.1:{server.server_port}") as engine:
-                wait_until(lambda: engine.state == "unreachable", 20)
+                wait_until(lambda: engine.state == "unreachable")
                 assert f"127.0.0.1:{server.server_port}" in engine.problem
                 assert is_sentence(engine.problem)
         finally:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.runs.conftest import assert_ended_as_here, small, trained_here, wait_until
+from tests.runs.conftest import assert_ended_as_here, small, trained_here
 from tests.runs.engines import all_workers, counted, ended, get, is_sentence, long, under_way
+from tests.waiting import wait_until
 from vae_core import RunSpec
 from vae_core.errors import StoreError
 from vae_core.runs import engine as engine_module

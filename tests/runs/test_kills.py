@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.runs.conftest import alive, assert_ended_as_here, small, wait_until, wait_until_whole
+from tests.runs.conftest import alive, assert_ended_as_here, small, wait_until_whole
 from tests.runs.engines import all_workers, app, ended, get, is_sentence, long, under_way, worker_of
+from tests.waiting import wait_until
 from vae_core.runs import engine as engine_module
 from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import LOST, Engine

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from tests.runs.conftest import wait_until
+from tests.waiting import wait_until
 from vae_core.runs import pool as pool_module
 from vae_core.runs.pool import Pool
 

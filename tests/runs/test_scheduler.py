@@ -14,13 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.runs.conftest import alive, assert_ended_as_here, small, wait_until
+from tests.runs.conftest import alive, assert_ended_as_here, small
 from tests.runs.engines import NOBODY, ROOT, all_workers, app, ended, get, is_sentence, long, under_way, worker_of
+from tests.waiting import wait_until
 from vae_core import RunSpec
 from vae_core.errors import StoreError
 from vae_core.runs import engine as engine_module
 from vae_core.runs.cluster import worker_count
-from vae_core.runs.engine import Engine
+from vae_core.runs.engine import LOST, Engine
 from vae_core.runs.store import Store
 
 # ---- a scheduler somewhere else
@@ -30,9 +31,10 @@ SPEC = long(seed=20)  # each of these tests has its own store
 
 
 class RealScheduler:
-    """`dask scheduler` and one `dask worker`, started as anybody would."""
+    """`dask scheduler` and one `dask worker`, started as anybody would; a run may lose its worker so often."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, allowed_failures: int = 0):
+        self.allowed_failures = allowed_failures
         self.processes: list[psutil.Process] = []
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -41,13 +43,16 @@ class RealScheduler:
     def start(self) -> None:
         port = self.address.rpartition(":")[2]
         self._run("dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-show")
+        self.start_worker()
+
+    def start_worker(self) -> None:
         more = ("--nthreads", "1", "--no-dashboard", "--preload", "vae_core.runs.worker")
         self._run("dask_worker", self.address, "--host", "127.0.0.1", *more)
 
     def _run(self, program: str, *arguments: str) -> None:
         environment = {
             **os.environ,
-            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",  # so that one death is enough to give up
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(self.allowed_failures),
             "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
             "DASK_TEMPORARY_DIRECTORY": str(self.folder),
         }
@@ -56,12 +61,18 @@ class RealScheduler:
             self.processes.append(psutil.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
 
     def kill(self) -> None:
-        family = [p for process in self.processes for p in (*process.children(recursive=True), process)]
+        self._kill(self.processes)
+        self.processes.clear()
+
+    def kill_worker(self) -> None:
+        self._kill([self.processes.pop()])
+
+    def _kill(self, processes: list[psutil.Process]) -> None:
+        family = [p for process in processes for p in (*process.children(recursive=True), process)]
         for process in family:
             process.kill()
-        psutil.wait_procs(self.processes)
+        psutil.wait_procs(processes)
         wait_until(lambda: not alive(family))
-        self.processes.clear()
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +174,38 @@ def test_a_run_that_kills_its_worker_is_given_up(scheduler: RealScheduler, tmp_p
         assert_ended_as_here(engine.store, SPEC)
 
 
+def test_runs_wait_while_no_worker_is_connected(offline: Path, tmp_path: Path) -> None:
+    scheduler = RealScheduler(tmp_path, allowed_failures=3)
+    scheduler.start()
+    try:
+        with app(tmp_path / "app", scheduler.address) as engine:
+            all_workers(engine, 1)
+            stopped, other = small(seed=22, epochs=3000), small(seed=23)
+            engine.submit(SPEC)
+            under_way(engine, SPEC)
+            engine.submit(other)
+            scheduler.kill_worker()
+            wait_until(lambda: get(engine, SPEC).status == "queued")
+            assert get(engine, SPEC).message == LOST
+            wait_until(lambda: engine.problem)
+            assert f"No worker is connected to the Dask scheduler at {scheduler.address}" in engine.problem
+            assert is_sentence(engine.problem)
+            assert (engine.state, engine.workers) == ("starting", 0)
+            assert get(engine, other).status == "queued"
+            scheduler.start_worker()
+            for run in (SPEC, other):
+                ended(engine, run)
+                assert_ended_as_here(engine.store, run)
+            assert (engine.state, engine.problem) == ("ready", "")
+            engine.submit(stopped)
+            under_way(engine, stopped)
+            engine.stop(stopped.id)
+            scheduler.kill_worker()
+            assert is_sentence(ended(engine, stopped, "stopped").message)  # with nobody left to hear it
+    finally:
+        scheduler.kill()
+
+
 def test_a_scheduler_that_goes_and_comes_back(
     scheduler: RealScheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +262,7 @@ import json, os, sys, threading
 from pathlib import Path
 import psutil
 from vae_core import RunSpec
-from vae_core.runs.engine import Engine
+from vae_core.runs.engine import LOST, Engine
 from vae_core.runs.store import Store
 
 engine = Engine(Store(Path(sys.argv[1])))
@@ -270,8 +313,7 @@ def test_an_app_that_is_killed_leaves_no_process_and_loses_no_run(
         children = [psutil.Process(pid) for pid in facts["children"]]
         process.send_signal(signal.SIGKILL)
         process.wait()
-        psutil.wait_procs(children, timeout=5)
-        assert alive(children) == []
+        wait_until(lambda: not alive(children))
     assert len(children) > worker_count()
     assert facts["statuses"] == ["done", "failed", "done"]
     assert facts["heavy"] == []  # pages must not pay for torch, even after an error of torch's has come back
