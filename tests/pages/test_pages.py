@@ -36,6 +36,27 @@ def press(page: AppTest, label: str) -> AppTest:
     return page
 
 
+# The engine's state --------------------------------------------------------------------------------------------------
+
+
+def _two_of_three_workers(problem: str) -> None:
+    from types import SimpleNamespace
+
+    from pages.shared.runtime import show_engine_state
+
+    store = SimpleNamespace(notice="")
+    facts = {"state": "starting", "workers": 2, "workers_expected": 3, "problem": problem, "store": store}
+    show_engine_state(SimpleNamespace(**facts))  # type: ignore[arg-type]
+
+
+def test_workers_that_are_missing_are_counted() -> None:
+    page = AppTest.from_function(_two_of_three_workers, args=("",)).run()
+    assert "2 of 3 ready" in page.caption[0].value
+    page = AppTest.from_function(_two_of_three_workers, args=("Only 2 of 3 have come up.",)).run()
+    assert page.warning[0].value == "Only 2 of 3 have come up."
+    assert not page.caption
+
+
 # The start page ------------------------------------------------------------------------------------------------------
 
 

@@ -175,3 +175,17 @@ def test_workers_that_cannot_start_are_told_of(offline: Path, tmp_path: Path, mo
             wait_until_whole(engine)
             assert engine.problem == ""
             ended(engine, small(seed=19))
+
+
+def test_a_cluster_that_hangs_in_its_start_is_begun_anew(
+    offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.1)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(engine_module, "START_SECONDS", 0.01)
+        with app(tmp_path) as engine:
+            wait_until(lambda: engine.state == "unreachable")
+            assert "ended before they were up" in engine.problem
+            impatient.undo()
+            wait_until_whole(engine)
+            assert engine.problem == ""

@@ -121,6 +121,21 @@ def test_who_cannot_start_is_tried_at_a_slower_and_slower_pace(
     assert len(workers.started) == 14
 
 
+def test_when_no_process_can_be_made_it_is_tried_again(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = iter([OSError("Resource temporarily unavailable")] * 3)
+    pool = pool_of(workers, 1)
+    start = pool.start
+
+    def refuse(name: str) -> subprocess.Popen[bytes]:
+        if error := next(refusals, None):
+            raise error
+        return start(name)
+
+    monkeypatch.setattr(pool, "start", refuse)
+    tended(pool, lambda: workers.started)
+    assert next(refusals, None) is None
+
+
 def test_who_hangs_before_it_is_known_is_ended(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sign of life of one that still imports is its processor time."""
     monkeypatch.setattr(pool_module, "SILENT_SECONDS", 1.0)

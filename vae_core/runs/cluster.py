@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import psutil  # Dask's own
+import psutil
 
 from vae_core.runs.embedded_worker import when_input_closes
 from vae_core.runs.pool import Pool

@@ -21,6 +21,8 @@ def main() -> None:
 
 
 def when_input_closes(end: Callable[[], None]) -> None:
+    """Call `end` from a thread of its own once whoever holds the other end of standard input has gone."""
+
     def wait() -> None:
         while os.read(sys.stdin.fileno(), 1024):
             pass

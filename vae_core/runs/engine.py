@@ -201,6 +201,7 @@ class Engine:
         )
         assert self._child.stdout is not None
         hangs = threading.Timer(START_SECONDS, self._child.kill)
+        hangs.daemon = True
         hangs.start()
         facts = json.loads(self._child.stdout.readline() or "{}")  # an empty line: it died
         hangs.cancel()
@@ -234,7 +235,9 @@ class Engine:
         return True
 
     def _judge_workers(self) -> None:
-        """Say so when workers stay away. Raises ConnectionError where none of ours comes: then all is begun anew."""
+        """Ready or not; and what to say when workers stay away.
+
+        Raises ConnectionError where none of the embedded cluster's has come for long, so that it is begun anew."""
         if self.workers >= self.workers_expected:
             self.state = "ready"
             self._whole_at, self._patience = time.monotonic(), NONE_SECONDS

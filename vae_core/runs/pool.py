@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import psutil  # Dask's own
+import psutil
 
 log = logging.getLogger(__name__)
 SILENT_SECONDS = 20.0  # a process that shows no sign of life for so long hangs
@@ -65,8 +65,12 @@ class Pool:
 
     def _fill(self, place: Place) -> None:
         place.starts += 1
-        place.process = self.start(place.name)
         place.registered, place.pulse_at = False, time.monotonic()
+        try:
+            place.process = self.start(place.name)
+        except OSError as error:  # no process or memory to be had just now
+            log.warning("%s could not be started: %s", place.name, error)
+            self._vacate(place)
 
     def _vacate(self, place: Place) -> None:
         place.in_vain = 0 if place.registered else place.in_vain + 1
