@@ -46,7 +46,11 @@ def only_app(offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """One app with its embedded cluster, for all tests that do not need their own."""
     engine = Engine(Store(tmp_path_factory.mktemp("store")))
     yield engine
-    family = psutil.Process(engine._child.pid).children(recursive=True) if engine._child is not None else []
+    family = (
+        psutil.Process(engine._connection.child.pid).children(recursive=True)
+        if engine._connection.child is not None
+        else []
+    )
     engine.close()
     assert engine.state == "closed"
     wait_until(lambda: not alive(family), how=lambda: f"left behind: {alive(family)}")

@@ -14,6 +14,7 @@ import pytest
 from tests.runs.conftest import small
 from tests.runs.engines import NOBODY, app, get, is_sentence
 from tests.waiting import wait_until
+from vae_core.runs import connection
 from vae_core.runs import engine as engine_module
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
@@ -40,7 +41,7 @@ from vae_core.runs.store import Store
     ],
 )
 def test_an_address_that_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, why: str) -> None:
-    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.2)
     with app(tmp_path, address) as engine:
         wait_until(lambda: engine.state == "unreachable" and engine.problem)
         assert address in engine.problem
@@ -55,7 +56,7 @@ def test_an_address_that_leads_nowhere(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_trying_again_for_hours_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is started before its scheduler must not run out of threads and files meanwhile."""
-    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.02)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.02)
     monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.01)
     tries = 0
 
@@ -63,15 +64,19 @@ def test_trying_again_for_hours_costs_nothing(tmp_path: Path, monkeypatch: pytes
         def wait(self, timeout: float | None = None) -> bool:
             return super().wait(0.01)
 
-    class Counting(Engine):
-        def _why_unreachable(self, error: Exception) -> str:
-            nonlocal tries
-            tries += 1
-            if tries == 1:
-                self._closing = Impatient()  # the pauses between tries grow
-            return super()._why_unreachable(error)
+    class Hasty(Engine):
+        def _supervise(self) -> None:
+            self._closing = Impatient()  # the pauses between tries grow
+            super()._supervise()
 
-    engine = Counting(Store(tmp_path), NOBODY)
+    def counted(self: connection.Connection, error: Exception) -> str:
+        nonlocal tries
+        tries += 1
+        return why_not(self, error)
+
+    why_not = connection.Connection.why_not
+    monkeypatch.setattr(connection.Connection, "why_not", counted)
+    engine = Hasty(Store(tmp_path), NOBODY)
     try:
         wait_until(lambda: tries >= 3)
         threads, files = threading.active_count(), psutil.Process().num_fds()
@@ -90,7 +95,7 @@ def test_an_address_that_is_refused_is_not_even_knocked_at(tmp_path: Path, monke
         called.append(address)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.2)
     monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket.socket, "connect_ex", connect)
@@ -105,7 +110,7 @@ def test_an_address_that_is_refused_is_not_even_knocked_at(tmp_path: Path, monke
 @pytest.mark.parametrize("kind", ["a web server", "silence"])
 def test_something_else_than_a_scheduler_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Dask's dashboard, say, whose port is one further."""
-    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.2)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
         if kind == "a web server":
             threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -19,7 +19,7 @@ from tests.runs.engines import NOBODY, ROOT, all_workers, app, ended, get, is_se
 from tests.waiting import wait_until
 from vae_core import RunSpec
 from vae_core.errors import StoreError
-from vae_core.runs import engine as engine_module
+from vae_core.runs import connection
 from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import LOST, Engine
 from vae_core.runs.store import Store
@@ -87,7 +87,7 @@ def test_the_same_code_on_a_real_scheduler(scheduler: RealScheduler, tmp_path: P
     spec = small(seed=20, likelihood="gaussian_learned", epochs=8)
     with app(tmp_path, scheduler.address) as engine:
         assert len(all_workers(engine, 1)) == 1
-        assert engine._child is None
+        assert engine._connection.child is None
         engine.submit(spec)
         ended(engine, spec)
         assert_ended_as_here(engine.store, spec)
@@ -100,7 +100,7 @@ def test_the_environment_names_the_scheduler(
     with app(tmp_path) as engine:
         wait_until(lambda: engine.state == "ready")
         assert engine.address == scheduler.address
-        assert engine._child is None
+        assert engine._connection.child is None
 
 
 def test_two_apps_on_one_scheduler_do_not_meddle(scheduler: RealScheduler, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_runs_wait_while_no_worker_is_connected(offline: Path, tmp_path: Path) -
 def test_a_scheduler_that_goes_and_comes_back(
     scheduler: RealScheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
     spec, other = SPEC, small(seed=25)
     with app(tmp_path, scheduler.address) as engine:
         all_workers(engine, 1)
@@ -247,7 +247,7 @@ def test_what_was_queued_without_a_scheduler_trains_with_one(scheduler: RealSche
 
 def test_a_second_app_on_the_same_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two writers of one store would undo each other's work."""
-    monkeypatch.setattr(engine_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.2)
     with app(tmp_path, NOBODY):
         with pytest.raises(StoreError, match="VAE_HOME") as raised:
             Engine(Store(tmp_path), NOBODY)

@@ -1,20 +1,14 @@
 """The app's side of training: hand specs to Dask workers, write what comes back into the store.
 
-There is one path: a Client of a scheduler's address. Without DASK_SCHEDULER_ADDRESS the address is that of an
-embedded cluster (`cluster.py`), started here as a child process and started again if it dies.
+There is one path: a Client of a scheduler's address (`connection.py`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import os
 import queue
 import secrets
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,19 +19,17 @@ from filelock import FileLock, Timeout
 
 from vae_core.errors import CheckpointError, DataError, StoreError
 from vae_core.runs import worker
+from vae_core.runs.connection import Connection
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
 
 log = logging.getLogger(__name__)
 State = Literal["starting", "ready", "unreachable", "closed"]
-CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 RETRY_SECONDS = 1.0
-START_SECONDS = 60.0  # for the embedded cluster to say where it is
 MISSING_SECONDS = 60.0  # for workers to warm up, or to come back, before the page is told
 NONE_SECONDS = 120.0  # with no worker at all, before the embedded cluster is begun anew; doubled each time
 LOST = "Its worker process was lost. It begins again as soon as one is free."
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Engine:
@@ -50,14 +42,12 @@ class Engine:
     def __init__(self, store: Store, address: str | None = None):
         self.store = store
         self.address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
+        self._connection = Connection(self.address)
         self.state: State = "starting"
-        self.workers, self.workers_expected = 0, 0
+        self.workers = 0
         self._whole_at, self._patience = 0.0, NONE_SECONDS  # when all workers were last there
         self._problems: dict[str, str] = {}  # what is wrong now, by part: a sentence each
         self._client: Any = None
-        self._comm: Any = None  # the client's connection; a new one means that Dask has forgotten our futures
-        self._runner: Any = None  # of Dask's event loop, one for all clients: one that fails leaves its own behind
-        self._child: subprocess.Popen[str] | None = None
         self._session = ""  # tells this connection's tasks from another's
         self._slots = 0  # how many runs the workers take at once
         self._launched: dict[str, Any] = {}  # run id -> Dask future, which Dask drops when we do
@@ -80,6 +70,10 @@ class Engine:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def workers_expected(self) -> int:
+        return self._connection.workers_expected
 
     @property
     def problem(self) -> str:
@@ -118,8 +112,7 @@ class Engine:
         self._wake.set()
         for thread in self._threads:
             thread.join(20)
-        if self._runner is not None:
-            self._runner.stop()
+        self._connection.end()
         self._only_app.release()
         self.state = "closed"
 
@@ -140,84 +133,27 @@ class Engine:
                     self._wake.clear()
             except Exception as error:  # noqa: BLE001  whatever Dask raises, the engine goes on and says so
                 self.state = "unreachable"
-                self._problems["scheduler"] = self._why_unreachable(error)
+                self._problems["scheduler"] = self._connection.why_not(error)
                 log.warning(self.problem)
                 self._closing.wait(pause)
                 pause = min(30.0, 2 * pause)
             finally:
                 self._disconnect()
 
-    def _why_unreachable(self, error: Exception) -> str:
-        tail = "Trying again every few seconds; what is already trained can be looked at."
-        if self.address is None:
-            return f"The training processes do not answer ({error}), so nothing can train yet. {tail}"
-        if not _is_private(self.address):
-            return (
-                f"DASK_SCHEDULER_ADDRESS is {self.address}, on another machine and not encrypted; use tls://host:port."
-            )
-        return (
-            f"No Dask scheduler answers at {self.address} ({error}), so nothing can train yet. Start one there, or "
-            f"unset DASK_SCHEDULER_ADDRESS and start the app again to train on this machine. {tail}"
-        )
-
     def _connect(self) -> None:
-        from distributed import Client  # 1 s of imports, kept out of the first page
-        from distributed.comm import get_address_host_port
-        from distributed.security import Security
-        from distributed.utils import LoopRunner, sync
-
-        address, security, self.workers_expected = self.address, None, 1
-        if address is None:
-            address, security = self._start_child()
-        elif not _is_private(address):
-            raise ValueError("not encrypted")
-        with socket.create_connection(get_address_host_port(address), timeout=CONNECT_SECONDS):
-            pass  # a Client that finds nobody leaves threads behind at every try
-        if self._runner is None:
-            self._runner = LoopRunner()
-            self._runner.start()
-        loop, security = self._runner.loop, security or Security()  # the latter from Dask's settings
-        sync(loop, _knock, address, security)
-        client = Client(
-            address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app", loop=loop
-        )
+        client = self._connection.open()
         client.subscribe_topic(worker.TOPIC, self._on_event)
         with self._lock:
             self._session = secrets.token_hex(4)
-            self._client, self._comm = client, client.scheduler_comm
+            self._client = client
             self._problems.pop("scheduler", None)
         self._whole_at = time.monotonic()
 
-    def _start_child(self) -> tuple[str, Any]:
-        from distributed.security import Security
-
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "vae_core.runs.cluster"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            start_new_session=True,  # Ctrl-C is for the app, whose end ends this
-        )
-        assert self._child.stdout is not None
-        hangs = threading.Timer(START_SECONDS, self._child.kill)
-        hangs.daemon = True
-        hangs.start()
-        facts = json.loads(self._child.stdout.readline() or "{}")  # an empty line: it died
-        hangs.cancel()
-        if "address" not in facts:
-            raise ConnectionError("they ended before they were up")
-        self.workers_expected = facts["workers"]
-        tls = {key: value for key, value in facts.items() if key.startswith("tls_")}
-        return facts["address"], Security(require_encryption=True, **tls)
-
     def _look_after(self) -> bool:
         """Count the workers, hand out runs, pass on stops; False when the connection is not what it was."""
+        if not self._connection.holds():
+            return False
         client = self._client
-        if self._child is not None and self._child.poll() is not None:
-            return False
-        if client.status != "running" or client.scheduler_comm is not self._comm:
-            return False
         began = dict(self._worker_of)  # before asking, so that a worker missing from the answer has gone
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
         workers = identity["workers"]
@@ -264,26 +200,14 @@ class Engine:
 
     def _disconnect(self) -> None:
         with self._lock:
-            client, self._client, self._comm = self._client, None, None
+            self._client = None
             for lost in (self._launched, self._worker_of, self._lost):
                 lost.clear()
             self._slots = self.workers = 0
             self._problems.pop("workers", None)
         if self.state == "ready":
             self.state = "starting"
-        if client is not None:
-            try:
-                client.close(timeout=2)
-            except Exception as error:  # noqa: BLE001  it is gone either way
-                log.warning("closing the connection: %s", error)
-        child, self._child = self._child, None
-        if child is not None:
-            assert child.stdin is not None
-            child.stdin.close()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
+        self._connection.close()
 
     # Runs ----------------------------------------------------------------------------------------------------
 
@@ -428,18 +352,3 @@ class Engine:
                 except Exception:  # a message that cannot be handled must not end the handling of messages
                     log.exception("a message from a worker was dropped")
                     break
-
-
-async def _knock(address: str, security: Any) -> None:
-    """Whether a scheduler answers, before a Client asks: that one would wait for ever for another program's answer."""
-    from distributed.comm import connect
-
-    arguments = security.get_connection_args("client")
-    comm = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **arguments), 2 * CONNECT_SECONDS)
-    comm.abort()
-
-
-def _is_private(address: str) -> bool:
-    """Encrypted, or no further than this machine."""
-    host = address.removeprefix("tcp://").rsplit(":", 1)[0]
-    return address.startswith("tls://") or host in ("127.0.0.1", "localhost", "[::1]")

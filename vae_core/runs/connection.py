@@ -1,0 +1,134 @@
+"""The line to a Dask scheduler: at DASK_SCHEDULER_ADDRESS, or that of an embedded cluster (`cluster.py`), a child
+process started here and again each time the line is opened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+
+log = logging.getLogger(__name__)
+CONNECT_SECONDS = 5.0
+START_SECONDS = 60.0  # for the embedded cluster to say where it is
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Connection:
+    """`open` gives a Client or raises whatever Dask raises, for `why_not` to put into a sentence; `close` may be
+    followed by another `open`, and `end` is the end."""
+
+    def __init__(self, address: str | None):
+        self.address = address
+        self.workers_expected = 1
+        self.child: subprocess.Popen[str] | None = None
+        self._client: Any = None
+        self._comm: Any = None  # the client's; a new one means that Dask has forgotten our futures
+        self._runner: Any = None  # of Dask's event loop, one for all clients: one that fails leaves its own behind
+
+    def open(self) -> Any:
+        from distributed import Client  # 1 s of imports, kept out of the first page
+        from distributed.comm import get_address_host_port
+        from distributed.security import Security
+        from distributed.utils import LoopRunner, sync
+
+        address, security = self.address, None
+        if address is None:
+            address, security = self._start_child()
+        elif not _is_private(address):
+            raise ValueError("not encrypted")
+        with socket.create_connection(get_address_host_port(address), timeout=CONNECT_SECONDS):
+            pass  # a Client that finds nobody leaves threads behind at every try
+        if self._runner is None:
+            self._runner = LoopRunner()
+            self._runner.start()
+        loop, security = self._runner.loop, security or Security()  # the latter from Dask's settings
+        sync(loop, _knock, address, security)
+        self._client = Client(
+            address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app", loop=loop
+        )
+        self._comm = self._client.scheduler_comm
+        return self._client
+
+    def _start_child(self) -> tuple[str, Any]:
+        from distributed.security import Security
+
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "vae_core.runs.cluster"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,  # Ctrl-C is for the app, whose end ends this
+        )
+        assert self.child.stdout is not None
+        hangs = threading.Timer(START_SECONDS, self.child.kill)
+        hangs.daemon = True
+        hangs.start()
+        facts = json.loads(self.child.stdout.readline() or "{}")  # an empty line: it died
+        hangs.cancel()
+        if "address" not in facts:
+            raise ConnectionError("they ended before they were up")
+        self.workers_expected = facts["workers"]
+        tls = {key: value for key, value in facts.items() if key.startswith("tls_")}
+        return facts["address"], Security(require_encryption=True, **tls)
+
+    def holds(self) -> bool:
+        """Whether it is still what was opened."""
+        if self.child is not None and self.child.poll() is not None:
+            return False
+        return self._client.status == "running" and self._client.scheduler_comm is self._comm
+
+    def close(self) -> None:
+        client, self._client, self._comm = self._client, None, None
+        if client is not None:
+            try:
+                client.close(timeout=2)
+            except Exception as error:  # noqa: BLE001  it is gone either way
+                log.warning("closing the connection: %s", error)
+        child, self.child = self.child, None
+        if child is not None:
+            assert child.stdin is not None
+            child.stdin.close()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+    def end(self) -> None:
+        if self._runner is not None:
+            self._runner.stop()
+
+    def why_not(self, error: Exception) -> str:
+        """What is wrong and what to do, for the page."""
+        tail = "Trying again every few seconds; what is already trained can be looked at."
+        if self.address is None:
+            return f"The training processes do not answer ({error}), so nothing can train yet. {tail}"
+        if not _is_private(self.address):
+            return (
+                f"DASK_SCHEDULER_ADDRESS is {self.address}, on another machine and not encrypted; use tls://host:port."
+            )
+        return (
+            f"No Dask scheduler answers at {self.address} ({error}), so nothing can train yet. Start one there, or "
+            f"unset DASK_SCHEDULER_ADDRESS and start the app again to train on this machine. {tail}"
+        )
+
+
+async def _knock(address: str, security: Any) -> None:
+    """Whether a scheduler answers, before a Client asks: that one would wait for ever for another program's answer."""
+    from distributed.comm import connect
+
+    arguments = security.get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=CONNECT_SECONDS, **arguments), 2 * CONNECT_SECONDS)
+    comm.abort()
+
+
+def _is_private(address: str) -> bool:
+    """Encrypted, or no further than this machine."""
+    host = address.removeprefix("tcp://").rsplit(":", 1)[0]
+    return address.startswith("tls://") or host in ("127.0.0.1", "localhost", "[::1]")
