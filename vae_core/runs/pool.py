@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import psutil
 
 log = logging.getLogger(__name__)
-SILENT_SECONDS = 20.0  # a process that shows no sign of life for so long hangs
+SILENT_SECONDS = 8.0  # a process that shows no sign of life for so long hangs
 LONGEST_PAUSE = 5.0  # between tries to start one that ends again and again before it is warm
 
 
