@@ -50,7 +50,9 @@ def test_a_run_gives_what_train_gives(engine: Engine, likelihood: str) -> None:
 
 
 def test_lanes_train_side_by_side(engine: Engine) -> None:
-    specs = [long(likelihood=key, seed=3, epochs=3000) for key in ("bernoulli", "gaussian_identity", "gaussian_learned")]
+    specs = [
+        long(likelihood=key, seed=3, epochs=3000) for key in ("bernoulli", "gaussian_identity", "gaussian_learned")
+    ]
     all_workers(engine)
     for spec in specs:
         engine.submit(spec)
