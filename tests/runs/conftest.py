@@ -46,11 +46,7 @@ def only_app(offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """One app with its embedded cluster, for all tests that do not need their own."""
     engine = Engine(Store(tmp_path_factory.mktemp("store")))
     yield engine
-    family = (
-        psutil.Process(engine._connection.child.pid).children(recursive=True)
-        if engine._connection.child is not None
-        else []
-    )
+    family = processes(engine)
     engine.close()
     assert engine.state == "closed"
     wait_until(lambda: not alive(family), how=lambda: f"left behind: {alive(family)}")
@@ -62,6 +58,12 @@ def engine(only_app: Engine) -> Iterator[Engine]:
     """No test leaves the pool of workers smaller than it found it."""
     yield only_app
     wait_until_whole(only_app)
+
+
+def processes(engine: Engine) -> list[psutil.Process]:
+    """The embedded workers, warm or not; none while the cluster itself begins."""
+    child = engine._connection.child
+    return alive(psutil.Process(child.pid).children()) if child is not None else []
 
 
 def wait_until_whole(engine: Engine, count: int | None = None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.runs.conftest import alive, assert_ended_as_here, small, wait_until_whole
+from tests.runs.conftest import alive, assert_ended_as_here, processes, small, wait_until_whole
 from tests.runs.engines import all_workers, app, ended, get, is_sentence, long, under_way, worker_of
 from tests.waiting import wait_until
 from vae_core.runs import connection
@@ -19,13 +19,6 @@ from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import LOST, Engine
 
 KILLS, AT_ONCE = 60, 6
-
-
-def processes(engine: Engine) -> list[psutil.Process]:
-    """The workers, warm or not; none while the cluster itself begins."""
-    return (
-        alive(psutil.Process(engine._connection.child.pid).children()) if engine._connection.child is not None else []
-    )
 
 
 def whole(engine: Engine) -> None:
