@@ -2,21 +2,25 @@
 
 import streamlit as st
 
-from pages.shared.runtime import settle
+from pages.shared.runtime import prepare_process
 
+PAGES = {  # by folder, which is the address too; the first is the default
+    "start": ("What is ln p(x|z,w)?", ":material/help:"),
+    "one_pixel": ("One pixel", ":material/square:"),
+    "one_image": ("One image", ":material/image:"),
+    "mse": ("MSE is a Gaussian", ":material/functions:"),
+    "assumed": ("Which σ²?", ":material/balance:"),
+    "train": ("Train", ":material/model_training:"),
+    "latent": ("Latent space", ":material/scatter_plot:"),
+    "questions": ("Questions", ":material/quiz:"),
+}
 st.set_page_config(page_title="What is ln p(x|z,w)?", page_icon="assets/icon.png", layout="wide")
 page = st.navigation(
     [
-        st.Page("pages/start.py", title="What is ln p(x|z,w)?", icon=":material/help:", default=True),
-        st.Page("pages/one_pixel.py", title="One pixel", icon=":material/square:"),
-        st.Page("pages/one_image.py", title="One image", icon=":material/image:"),
-        st.Page("pages/mse.py", title="MSE is a Gaussian", icon=":material/functions:"),
-        st.Page("pages/assumed.py", title="Which σ²?", icon=":material/balance:"),
-        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
-        st.Page("pages/latent.py", title="Latent space", icon=":material/scatter_plot:"),
-        st.Page("pages/questions.py", title="Questions", icon=":material/quiz:"),
+        st.Page(f"pages/{name}/page.py", title=title, icon=icon, url_path=name, default=name == "start")
+        for name, (title, icon) in PAGES.items()
     ],
     position="top",
 )
-settle()
+prepare_process()
 page.run()

@@ -19,10 +19,11 @@ import sklearn.datasets
 
 import vae_core.data
 from vae_core import RunSpec, load_dataset
-from vae_core.data import DATASETS, Dataset, DatasetInfo, split
+from vae_core.catalogue import DATASETS, DatasetInfo
+from vae_core.data import Dataset, split
 from vae_core.download import cached_download
 from vae_core.errors import DataError
-from vae_core.home import home
+from vae_core.folders import home
 
 BUNDLED = [name for name, info in DATASETS.items() if info.openml is None]
 DOWNLOADED = [name for name, info in DATASETS.items() if info.openml is not None]

@@ -18,11 +18,17 @@ from torch.distributions import constraints
 
 from vae_core import LIKELIHOODS, load_dataset
 from vae_core.likelihoods import GaussianIdentity, GaussianLearned, Likelihood
+from vae_core.support import Support
 
 SETTINGS: dict[str, list[dict[str, float]]] = {
     "gaussian_identity": [{}, {"sigma": 0.1}, {"sigma": 3.0}],
     "gaussian_learned": [{}, {"variance_floor": 0.5}],
     "laplace": [{}, {"scale": 0.1}],
+}
+SUPPORTS = {
+    constraints.boolean: Support.BOOLEAN,
+    constraints.unit_interval: Support.UNIT_INTERVAL,
+    constraints.real: Support.REAL,
 }
 CASES = [
     pytest.param(key, settings, id="-".join([key, *(f"{k}={v}" for k, v in settings.items())]))
@@ -199,7 +205,7 @@ def test_code_shown_to_people_is_minus_log_prob(key: str, settings: dict[str, fl
         "sigma": settings.get("sigma", 1.0),
         "b": settings.get("scale", 1.0),
     }
-    torch.testing.assert_close(eval(lik.code, names), -lik.log_prob(outputs, x))
+    torch.testing.assert_close(eval(lik.loss_line, names), -lik.log_prob(outputs, x))
 
 
 @every_key
@@ -209,33 +215,19 @@ def test_every_decoder_says_what_it_is(key: str) -> None:
     assert kind.name and kind.name == kind.name.strip()
     assert kind.symbol.startswith(r"p(x\mid z,w)=")
     assert kind.link.endswith("(f(z,w))") or kind.link.endswith("=f(z,w)")
-    assert kind.code
-    assert kind.kind in ("mass", "density")
+    assert kind.loss_line
     support = lik.distribution(torch.zeros(lik.n_outputs)).support
     assert support is not None
-    assert (kind.kind == "mass") == support.is_discrete
+    assert kind.support is SUPPORTS[support]
+    assert kind.kind == lik.kind == ("mass" if kind.support in (Support.BOOLEAN, Support.LEVELS) else "density")
     assert all(isinstance(getattr(lik, setting), float) for setting in kind.settings)
     assert lik.n_pixels == 784
 
 
 def test_names_are_different() -> None:
-    for attribute in ("name", "symbol", "code"):
+    for attribute in ("name", "symbol", "loss_line"):
         values = [getattr(kind, attribute) for kind in LIKELIHOODS.values()]
         assert len(set(values)) == len(values)
-
-
-@pytest.mark.parametrize(
-    ("key", "n_outputs", "kind", "learns_sigma"),
-    [
-        ("bernoulli", 784, "mass", False),
-        ("gaussian_identity", 784, "density", False),
-        ("gaussian_learned", 1568, "density", True),
-        ("laplace", 784, "density", False),
-    ],
-)
-def test_widths_and_kinds(key: str, n_outputs: int, kind: str, learns_sigma: bool) -> None:
-    lik = LIKELIHOODS[key](784)
-    assert (lik.n_outputs, lik.kind, lik.learns_sigma) == (n_outputs, kind, learns_sigma)
 
 
 # ---- Bernoulli

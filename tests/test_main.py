@@ -15,7 +15,8 @@ import pytest
 import vae_core.shipped
 from vae_core import LIKELIHOODS, RunSpec, Snapshot, load_dataset, train
 from vae_core.__main__ import main, parser
-from vae_core.spec import REAL, WHOLE
+from vae_core.spec import SETTINGS
+from vae_core.values import Real, Whole
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["train", "--dataset", "digits", "--hidden", "16", "--latent-dim", "2", "--epochs", "3", "--device", "cpu"]
@@ -159,8 +160,8 @@ def test_a_wrong_value_is_one_sentence(
 
 
 def test_the_limits_in_the_sentences_are_those_of_the_spec(capsys: pytest.CaptureFixture[str]) -> None:
-    limits = {name: f"from {low} to {high}." for name, (low, high) in WHOLE.items()}
-    limits |= {name: f"from {low:g} to {high:g}." for name, (low, high) in REAL.items()}
+    ranges = {name: setting.rule for name, setting in SETTINGS.items() if isinstance(setting.rule, Whole | Real)}
+    limits = {name: f"from {rule.low:.10g} to {rule.high:.10g}." for name, rule in ranges.items()}
     for name, sentence in limits.items():
         assert main([*SMALL, f"--{name.replace('_', '-')}", "1e99"]) == 2
         assert sentence in capsys.readouterr().err
@@ -193,8 +194,8 @@ def test_help_names_every_setting_with_its_limits(capsys: pytest.CaptureFixture[
     text = " ".join(capsys.readouterr().out.split())
     for field in fields(RunSpec):
         assert f"--{field.name.replace('_', '-')} " in text
-    for low, high in (WHOLE | REAL).values():
-        assert f"{low:g} to {high:g}" in text
+    for setting in SETTINGS.values():
+        assert " ".join(f"{setting.help.replace('*', '')} Allowed: {setting.rule.allowed}.".split()) in text
     for name in LIKELIHOODS:
         assert name in text
 

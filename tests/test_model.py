@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from vae_core import LIKELIHOODS, VAE, RunSpec
-from vae_core.data import DATASETS
-from vae_core.model import make_likelihood
+from vae_core.catalogue import DATASETS
+from vae_core.spec import make_likelihood
 
 
 def small(**changes: Any) -> RunSpec:

@@ -13,8 +13,10 @@ from torch.distributions import Normal, kl_divergence
 
 from tests.training import DIGITS, N_TRAIN, curve, run, saved, small
 from vae_core import LIKELIHOODS, VAE, RunSpec, train
-from vae_core.data import BINARIZE, Dataset, split
-from vae_core.training import Feed, snapshot_stride
+from vae_core.catalogue import BINARIZE
+from vae_core.data import Dataset, split
+from vae_core.feed import Feed
+from vae_core.training import snapshot_stride
 
 # ---- lanes: only the likelihood differs
 

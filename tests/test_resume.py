@@ -22,8 +22,8 @@ from tests.training import (
     stop_after,
 )
 from vae_core import LIKELIHOODS, RunSpec, train
+from vae_core.catalogue import BINARIZE
 from vae_core.checkpoint import Checkpoint
-from vae_core.data import BINARIZE
 from vae_core.errors import CheckpointError, SpecError
 
 # ---- going on as if never stopped

@@ -19,10 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_core import LIKELIHOODS, VAE, RunSpec, SpecError
-from vae_core.data import BINARIZE, DATASETS
-from vae_core.spec import CHOICES, MAX_LAYERS, MAX_WIDTH, REAL, WHOLE, cost, setting
+from vae_core.catalogue import BINARIZE, DATASETS
+from vae_core.spec import SETTINGS, cost
+from vae_core.values import Choice, Layers, Real, Whole
 
 ROOT = Path(__file__).resolve().parent.parent
+RULES = {name: setting.rule for name, setting in SETTINGS.items()}
+CHOICES = {name: list(rule.options) for name, rule in RULES.items() if isinstance(rule, Choice)}
+WHOLE = {name: (rule.low, rule.high) for name, rule in RULES.items() if isinstance(rule, Whole)}
+REAL = {name: (rule.low, rule.high) for name, rule in RULES.items() if isinstance(rule, Real)}
+LAYERS = RULES["hidden"]
+assert isinstance(LAYERS, Layers)
+MAX_LAYERS, MAX_WIDTH = LAYERS.most, LAYERS.size.high
 SMALL: dict[str, Any] = {"dataset": "digits", "hidden": (32,), "latent_dim": 2, "epochs": 2}
 
 
@@ -162,7 +170,7 @@ def test_identity_is_the_same_in_another_process() -> None:
 def test_pages_may_read_specs_and_formulas_without_torch() -> None:
     code = (
         "import sys, vae_core.tiles; from vae_core import RunSpec, LIKELIHOODS, load_dataset; RunSpec().id; "
-        "[kind.symbol + kind.code + kind.name for kind in LIKELIHOODS.values()]; "
+        "[kind.symbol + kind.loss_line + kind.name for kind in LIKELIHOODS.values()]; "
         "load_dataset('digits'); print(sorted({'torch', 'sklearn', 'streamlit', 'plotly'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -288,7 +296,7 @@ def test_every_choice_is_allowed() -> None:
     ],
 )
 def test_a_setting_is_read_from_a_word(name: str, text: str, value: Any) -> None:
-    assert getattr(small(**{name: setting(name, text)}), name) == value
+    assert getattr(small(**{name: RULES[name].read(name, text)}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -303,7 +311,7 @@ def test_a_setting_is_read_from_a_word(name: str, text: str, value: Any) -> None
 )
 def test_a_word_that_is_no_setting_is_refused_by_the_spec(name: str, text: str) -> None:
     with pytest.raises(SpecError) as caught:
-        small(**{name: setting(name, text)})
+        small(**{name: RULES[name].read(name, text)})
     assert caught.value.field == name
 
 

@@ -27,7 +27,8 @@ from tests.training import (
     stop_after,
 )
 from vae_core import LIKELIHOODS, VAE, RunSpec, load_dataset, train
-from vae_core.data import BINARIZE, DATASETS, split
+from vae_core.catalogue import BINARIZE, DATASETS
+from vae_core.data import split
 from vae_core.training import numbers, snapshot_stride
 
 # ---- what comes out, and when

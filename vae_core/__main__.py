@@ -5,27 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict
 
 from vae_core.errors import DataError, SpecError
-from vae_core.spec import CHOICES, REAL, WHOLE, RunSpec, setting
+from vae_core.spec import SETTINGS, RunSpec
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m vae_core", description="What exactly is ln p(x|z,w)?")
     commands = top.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train one run", argument_default=argparse.SUPPRESS)
-    for field in fields(RunSpec):
-        option = f"--{field.name.replace('_', '-')}"
-        assert field.default is not MISSING
-        usual = f"default {','.join(map(str, field.default)) if field.name == 'hidden' else field.default}"
-        if field.name in CHOICES:
-            train.add_argument(option, help=f"{', '.join(CHOICES[field.name])}; {usual}")
-        elif field.name == "hidden":
-            train.add_argument(option, help=f"layer sizes, comma between; {usual}")
-        else:
-            low, high = (WHOLE | REAL)[field.name]
-            train.add_argument(option, help=f"{low:g} to {high:g}; {usual}")
+    for name, setting in SETTINGS.items():
+        default = getattr(RunSpec, name)
+        usual = ",".join(map(str, default)) if isinstance(default, tuple) else default
+        text = f"{setting.help.replace('*', '')} Allowed: {setting.rule.allowed}. Default: {usual}."
+        train.add_argument(f"--{name.replace('_', '-')}", help=text)
     train.add_argument("--device", default=None, help="cpu, cuda or mps; default: the best this machine has")
     train.add_argument("--json", action="store_true", default=False, help="end with one line of JSON")
     commands.add_parser("ship", help="train again the runs that ship with the app")
@@ -77,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     device, as_json = options.pop("device"), options.pop("json")
     try:
-        spec = RunSpec.from_dict({name: setting(name, text) for name, text in options.items()})
+        spec = RunSpec.from_dict({name: SETTINGS[name].rule.read(name, text) for name, text in options.items()})
         return run_train(spec, device, as_json)
     except (SpecError, DataError) as error:
         print(error, file=sys.stderr)

@@ -1,47 +1,19 @@
-"""Data sets: what there is, loading it, and which images are held out. numpy alone, so that pages may read it."""
+"""Loading a data set, and which of its images are held out. numpy alone, so that pages may read it."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 
+from vae_core.catalogue import DATASETS
+from vae_core.download import cached_download
 from vae_core.errors import DataError
-
-if TYPE_CHECKING:
-    from vae_core.spec import RunSpec
-
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
-BINARIZE = ("none", "threshold", "stochastic")
-
-
-class DatasetInfo(NamedTuple):
-    title: str
-    n_images: int
-    side: int  # images are side x side
-    levels: int  # the value that means white
-    file: str  # below assets/data, or the name in the download cache
-    openml: str | None = None  # name on OpenML where it must be downloaded
-
-    @property
-    def n_pixels(self) -> int:
-        return self.side**2
-
-
-DATASETS: dict[str, DatasetInfo] = {
-    "mnist": DatasetInfo("MNIST digits, 5,000", 5_000, 28, 255, "mnist_5k.npz"),
-    "fashion": DatasetInfo("Fashion-MNIST, 5,000", 5_000, 28, 255, "fashion_5k.npz"),
-    "digits": DatasetInfo("Small digits 8×8, 1,797", 1_797, 8, 16, "digits.npz"),
-    "mnist_full": DatasetInfo("MNIST, 60,000 (download)", 60_000, 28, 255, "mnist_60k.npz", "mnist_784"),
-    "fashion_full": DatasetInfo(
-        "Fashion-MNIST, 60,000 (download)", 60_000, 28, 255, "fashion_60k.npz", "Fashion-MNIST"
-    ),
-}
+from vae_core.folders import ASSETS
+from vae_core.spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -67,12 +39,7 @@ def load_dataset(name: str, progress: Callable[[str, float], None] | None = None
         raise DataError(f"{name!r} is not a data set; allowed: {', '.join(DATASETS)}.")
     info = DATASETS[name]
     cure = "put back the file that came with the app" if info.openml is None else "delete it and try again"
-    if info.openml is None:
-        path = ASSETS / "data" / info.file
-    else:
-        from vae_core.download import cached_download
-
-        path = cached_download(info, progress)
+    path = ASSETS / "data" / info.file if info.openml is None else cached_download(info, progress)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_core.data import DatasetInfo
+from vae_core.catalogue import DatasetInfo
 from vae_core.errors import DataError
-from vae_core.home import home
+from vae_core.folders import home
 
 # What the two archives weigh, compressed; only the progress shown depends on it.
 EXPECTED_BYTES = {"mnist_784": 15_500_000, "Fashion-MNIST": 33_000_000}

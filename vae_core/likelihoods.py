@@ -4,34 +4,22 @@ A decoder is a deterministic network. Its raw outputs f(z,w) are the *parameters
 images, and each class here says of which one. Pixels are independent given z, so the log-likelihood of an
 image is a sum over its pixels.
 
-To add a decoder: write one class with these verbs, add it to LIKELIHOODS, and write
-`assets/explanations/<key>.md`.
+To add a decoder: write one class with these verbs and add it to LIKELIHOODS, write
+`assets/explanations/<key>.md`, its entry in `pages/shared/likelihoods.js`, and its row in the tests' SCIPY.
 """
 
 from __future__ import annotations
 
-import importlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
+from vae_core.lazy_torch import F, torch
+from vae_core.support import Support
+
 if TYPE_CHECKING:
-    import torch
-    import torch.nn.functional as F
     from torch import Generator, Tensor
     from torch.distributions import Distribution
-else:
-
-    class _Lazy:
-        """The page process reads names and formulas here and must not pay for `import torch` (seconds, 200 MB)."""
-
-        def __init__(self, name: str):
-            self._name = name
-
-        def __getattr__(self, attribute: str):
-            return getattr(importlib.import_module(self._name), attribute)
-
-    torch, F = _Lazy("torch"), _Lazy("torch.nn.functional")
 
 LN_2PI = math.log(2 * math.pi)
 
@@ -42,12 +30,15 @@ class Likelihood(Protocol):
     name: ClassVar[str]  # as the page calls it
     symbol: ClassVar[str]  # p(x|z,w) of a whole image, LaTeX
     link: ClassVar[str]  # how its parameters come from the decoder's raw output f, LaTeX
-    code: ClassVar[str]  # the line of PyTorch people write for -ln p(x|z,w)
-    kind: ClassVar[Literal["mass", "density"]]
+    loss_line: ClassVar[str]  # of PyTorch, as people write -ln p(x|z,w)
+    support: ClassVar[Support]  # where the values lie to which p gives a probability, or a density
+    kind: ClassVar[Literal["mass", "density"]]  # follows from the support
     settings: ClassVar[tuple[str, ...]]  # the RunSpec fields that are part of this distribution
     learns_sigma: ClassVar[bool]
 
     def __init__(self, n_pixels: int, **settings: float): ...
+    @property
+    def title(self) -> str: ...  # the name, with settings that are not the usual ones
     @property
     def n_pixels(self) -> int: ...
     @property
@@ -59,8 +50,23 @@ class Likelihood(Protocol):
     def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor: ...  # (..., n_pixels)
 
 
+class _Declared:
+    """What follows from a likelihood's declarations."""
+
+    name: ClassVar[str]
+    support: ClassVar[Support]
+    kind: ClassVar[Literal["mass", "density"]]
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = cls.support.kind
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+
 @dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(_Declared):
     """Every pixel is a coin: p(x_d=1|z) = lambda_d = sigmoid(f_d). Kingma & Welling 2013, App. C.1.
 
     On grey x in [0,1] `log_prob` is still minus the binary cross-entropy, a fine loss, but no log-probability.
@@ -69,8 +75,8 @@ class Bernoulli:
     name: ClassVar[str] = "Bernoulli"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \lambda_d^{x_d}(1-\lambda_d)^{1-x_d}"
     link: ClassVar[str] = r"\lambda=\mathrm{sigmoid}(f(z,w))"
-    code: ClassVar[str] = 'F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(-1)'
-    kind: ClassVar[Literal["mass", "density"]] = "mass"
+    loss_line: ClassVar[str] = 'F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(-1)'
+    support: ClassVar[Support] = Support.BOOLEAN
     settings: ClassVar[tuple[str, ...]] = ()
     learns_sigma: ClassVar[bool] = False
 
@@ -100,19 +106,25 @@ class Bernoulli:
 
 
 @dataclass(frozen=True)
-class GaussianIdentity:
+class GaussianIdentity(_Declared):
     """Every pixel is mu_d plus noise of one fixed sigma; sigma = 1 is N(mu, I), the meaning of 1/2 SSE."""
 
     name: ClassVar[str] = "Gaussian, identity covariance"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I)\vphantom{\prod_d}"
     link: ClassVar[str] = r"\mu=f(z,w)"
-    code: ClassVar[str] = "0.5 * ((x - mu) / sigma).square().sum(-1) + D * math.log(sigma * math.sqrt(2 * math.pi))"
-    kind: ClassVar[Literal["mass", "density"]] = "density"
+    loss_line: ClassVar[str] = (
+        "0.5 * ((x - mu) / sigma).square().sum(-1) + D * math.log(sigma * math.sqrt(2 * math.pi))"
+    )
+    support: ClassVar[Support] = Support.REAL
     settings: ClassVar[tuple[str, ...]] = ("sigma",)
     learns_sigma: ClassVar[bool] = False
 
     n_pixels: int
     sigma: float = 1.0
+
+    @property
+    def title(self) -> str:  # another sigma is no identity covariance any more
+        return self.name if self.sigma == 1 else f"Gaussian, covariance σ²I, σ = {self.sigma:.4g}"
 
     @property
     def n_outputs(self) -> int:
@@ -137,7 +149,7 @@ class GaussianIdentity:
 
 
 @dataclass(frozen=True)
-class GaussianLearned:
+class GaussianLearned(_Declared):
     """Every pixel has its own mu_d(z) and sigma_d(z): the "Gaussian MLP" of Kingma & Welling 2013, App. C.2.
 
     The outputs are D means, then D log-variances. Where a pixel never changes the density has no upper bound
@@ -148,8 +160,8 @@ class GaussianLearned:
     name: ClassVar[str] = "Gaussian, learned variance"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \mathcal N(x_d;\,\mu_d,\,\sigma_d^2)"
     link: ClassVar[str] = r"(\mu,\ln\sigma^2)=f(z,w)"
-    code: ClassVar[str] = "0.5 * ((x - mu).square() / log_var.exp() + log_var + math.log(2 * math.pi)).sum(-1)"
-    kind: ClassVar[Literal["mass", "density"]] = "density"
+    loss_line: ClassVar[str] = "0.5 * ((x - mu).square() / log_var.exp() + log_var + math.log(2 * math.pi)).sum(-1)"
+    support: ClassVar[Support] = Support.REAL
     settings: ClassVar[tuple[str, ...]] = ("variance_floor",)
     learns_sigma: ClassVar[bool] = True
 
@@ -189,19 +201,23 @@ class GaussianLearned:
 
 
 @dataclass(frozen=True)
-class Laplace:
+class Laplace(_Declared):
     """Every pixel is mu_d plus two-sided exponential noise of one fixed scale b: the meaning of absolute error."""
 
     name: ClassVar[str] = "Laplace"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \tfrac{1}{2b}\,e^{-|x_d-\mu_d|/b}"
     link: ClassVar[str] = r"\mu=f(z,w)"
-    code: ClassVar[str] = "(x - mu).abs().sum(-1) / b + D * math.log(2 * b)"
-    kind: ClassVar[Literal["mass", "density"]] = "density"
+    loss_line: ClassVar[str] = "(x - mu).abs().sum(-1) / b + D * math.log(2 * b)"
+    support: ClassVar[Support] = Support.REAL
     settings: ClassVar[tuple[str, ...]] = ("scale",)
     learns_sigma: ClassVar[bool] = False
 
     n_pixels: int
     scale: float = 1.0
+
+    @property
+    def title(self) -> str:
+        return self.name if self.scale == 1 else f"{self.name}, b = {self.scale:.4g}"
 
     @property
     def n_outputs(self) -> int:

@@ -9,9 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vae_core.data import DATASETS
-from vae_core.likelihoods import LIKELIHOODS, Likelihood
-from vae_core.spec import RunSpec
+from vae_core.spec import RunSpec, make_likelihood
 
 
 class VAE(nn.Module):
@@ -34,11 +32,6 @@ class VAE(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """f(z,w), the parameters of p(x|z,w) before any link: (..., n_outputs)."""
         return self.decoder(z)
-
-
-def make_likelihood(spec: RunSpec) -> Likelihood:
-    kind = LIKELIHOODS[spec.likelihood]
-    return kind(DATASETS[spec.dataset].n_pixels, **{name: getattr(spec, name) for name in kind.settings})
 
 
 class Linear(nn.Linear):

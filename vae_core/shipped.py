@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vae_core.data import ASSETS, load_dataset, split
+from vae_core.data import load_dataset, split
+from vae_core.folders import ASSETS
 from vae_core.spec import RunSpec
 
 FOLDER = ASSETS / "runs"
@@ -78,14 +79,14 @@ def make_examples(key: str, weights: bytes) -> dict[str, np.ndarray]:
     import torch
 
     from vae_core.checkpoint import load_vae
+    from vae_core.feed import Feed
     from vae_core.pictures import grey
 
     spec = SPECS[key]
     data = load_dataset(spec.dataset)
-    held_out = split(spec)[1]
-    first = [held_out[data.labels[held_out] == digit][0] for digit in range(10)]
+    labels = data.labels[split(spec)[1]]
     vae = load_vae(weights)
-    x = (torch.from_numpy(data.scaled(np.array(first))) > 0.5).float()  # (10, 784), as the spec's threshold does
+    x = Feed(spec, data).held_out()[[int((labels == digit).argmax()) for digit in range(10)]]  # (10, 784)
     with torch.inference_mode():
         outputs = vae.decode(vae.encode(x)[0])  # (10, n_outputs)
         generator = torch.Generator().manual_seed(spec.seed)

@@ -8,36 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import operator
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from vae_core.data import BINARIZE, DATASETS
+from vae_core.catalogue import BINARIZE, DATASETS
 from vae_core.errors import SpecError
-from vae_core.likelihoods import LIKELIHOODS
+from vae_core.likelihoods import LIKELIHOODS, Likelihood
+from vae_core.support import Support
+from vae_core.values import Choice, Layers, Real, Rule, Whole, shown
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "dataset": tuple(DATASETS),
-    "likelihood": tuple(LIKELIHOODS),
-    "binarize": BINARIZE,
-}
-WHOLE: dict[str, tuple[int, int]] = {
-    "latent_dim": (1, 64),
-    "mc_samples": (1, 64),
-    "batch_size": (1, 4096),
-    "epochs": (1, 10_000),
-    "seed": (0, 2**31 - 1),
-}
-REAL: dict[str, tuple[float, float]] = {
-    "beta": (0.0, 1000.0),
-    "learning_rate": (1e-6, 1.0),
-    "sigma": (0.01, 30.0),
-    "variance_floor": (1e-8, 1.0),
-    "scale": (0.01, 1000.0),
-    "held_out": (0.02, 0.5),
-}
-MAX_LAYERS, MAX_WIDTH = 4, 8192
+BETA, SIGMA, SCALE = Real(0.0, 1000.0), Real(0.01, 30.0), Real(0.01, 1000.0)  # also for who looks for a value within
 MAX_MEMORY, MAX_SECONDS = 2 << 30, 2 * 3600.0  # what one run may be expected to take
 _OF_SOME = {name for kind in LIKELIHOODS.values() for name in kind.settings}
 _UNUSED = {key: _OF_SOME - set(kind.settings) for key, kind in LIKELIHOODS.items()}
@@ -47,42 +28,101 @@ NOMINAL_FLOPS, NOMINAL_STEP_SECONDS = 60e9, 1e-3
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What is known of a field of RunSpec: forms, help, addresses and refusals are made from it."""
+
+    rule: Rule
+    label: str
+    help: str
+    step: float | None = None  # of the arrows beside a number
+    added_later: bool = False  # then a run that leaves it at its default keeps the id it had before
+
+
+def _setting(default: Any, rule: Rule, label: str, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"setting": Setting(rule, label, help, **more)})
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """One run: data, p(x|z,w), network, objective and luck. Invalid values raise SpecError.
 
-    `sigma` counts for `gaussian_identity` alone, `variance_floor` for `gaussian_learned` and `scale` for `laplace`; a
-    field that the likelihood does not use goes back to its default and is no part of the run's identity.
+    A field that is a setting of other likelihoods alone (`settings` of each class) goes back to its default and is no
+    part of the run's identity. A new field must be `added_later`: the ids of earlier runs and links then stay.
     """
 
-    dataset: str = "mnist"
-    likelihood: str = "bernoulli"
-    latent_dim: int = 10
-    hidden: tuple[int, ...] = (400,)  # the encoder's layers; the decoder mirrors them
-    beta: float = 1.0  # weight of the KL in the objective, never in the reported ELBO
-    mc_samples: int = 1  # L draws of z an image
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    epochs: int = 24
-    seed: int = 0
-    binarize: str = "none"
-    sigma: float = 1.0
-    variance_floor: float = 1e-3
-    scale: float = 1.0
-    held_out: float = 0.2  # share of the images kept away from training
+    dataset: str = _setting(
+        "mnist", Choice({key: info.title for key, info in DATASETS.items()}), "Data", "The images to learn."
+    )
+    likelihood: str = _setting(
+        "bernoulli",
+        Choice({key: kind.name for key, kind in LIKELIHOODS.items()}),
+        "Decoder, p(x|z,w)",
+        "What the decoder's outputs mean.",
+    )
+    latent_dim: int = _setting(10, Whole(1, 64), "Latent size", "How many numbers z has.")
+    hidden: tuple[int, ...] = _setting(
+        (400,),
+        Layers(4, Whole(1, 8192)),
+        "Layer sizes",
+        "Of the encoder, commas between; the decoder mirrors them.",
+    )
+    beta: float = _setting(
+        1.0,
+        BETA,
+        "β",
+        "Weight of the KL in what is maximised. The ELBO shown always has weight 1.",
+        step=0.5,
+    )
+    mc_samples: int = _setting(
+        1, Whole(1, 64), "L", "Draws of z for each image in the Monte-Carlo estimate of the reconstruction."
+    )
+    batch_size: int = _setting(128, Whole(1, 4096), "Batch size", "Images a step.")
+    learning_rate: float = _setting(
+        1e-3, Real(1e-6, 1.0), "Learning rate", "Step size of the optimiser, Adam.", step=0.0005
+    )
+    epochs: int = _setting(24, Whole(1, 10_000), "Epochs", "Passes over the training images.")
+    seed: int = _setting(
+        0,
+        Whole(0, 2**31 - 1),
+        "Seed",
+        "Same seed, same result: weights, order of images, z and held-out images.",
+    )
+    binarize: str = _setting(
+        "none",
+        Choice(BINARIZE),
+        "Pixels",
+        "A Bernoulli is a probability of black-and-white pixels only. *Tossed like coins* makes a pixel white with its "
+        "grey level as probability: anew at each training step, once and for all when held out.",
+    )
+    sigma: float = _setting(
+        1.0,
+        SIGMA,
+        "Fixed σ",
+        "Of the Gaussian N(μ, σ²I). 1 is identity covariance, what ½·SSE means.",
+        step=0.1,
+    )
+    variance_floor: float = _setting(
+        1e-3,
+        Real(1e-8, 1.0),
+        "Floor on σ²",
+        "The least σ² the learned-variance decoder may use; without it its density has no upper bound.",
+        step=0.001,
+    )
+    scale: float = _setting(
+        1.0,
+        SCALE,
+        "Laplace's b",
+        "Scale of the Laplace noise: its standard deviation is √2·b.",
+        step=0.1,
+    )
+    held_out: float = _setting(0.2, Real(0.02, 0.5), "Held-out share", "Images kept away from training.", step=0.05)
 
     def __post_init__(self) -> None:
-        for name, allowed in CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise SpecError(name, f"{name} is {shown(value)}; allowed: {', '.join(allowed)}.")
-        for name, bounds in WHOLE.items():
-            object.__setattr__(self, name, _whole(name, getattr(self, name), *bounds))
-        for name, (low, high) in REAL.items():
-            object.__setattr__(self, name, _real(name, getattr(self, name), low, high))
-        object.__setattr__(self, "hidden", _layers(self.hidden))
-        for field in fields(self):  # what the likelihood does not use does not tell runs apart
-            if field.name in _UNUSED[self.likelihood]:
-                object.__setattr__(self, field.name, field.default)
+        for one in fields(self):
+            checked = one.metadata["setting"].rule.check(one.name, getattr(self, one.name))
+            object.__setattr__(self, one.name, checked)
+        for name in _UNUSED[self.likelihood]:  # what the likelihood does not use does not tell runs apart
+            object.__setattr__(self, name, getattr(type(self), name))
         self._check_cost()
 
     def _check_cost(self) -> None:
@@ -111,9 +151,14 @@ class RunSpec:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """What determines the run: every field but those that the likelihood does not use."""
-        used = {name: value for name, value in asdict(self).items() if name not in _UNUSED[self.likelihood]}
-        return used | {"hidden": list(self.hidden)}
+        """What determines the run, its canonical form: without what the likelihood does not use, and without what was
+        added later and is at its default."""
+        values = asdict(self) | {"hidden": list(self.hidden)}
+        for one in fields(self):
+            unchanged = one.metadata["setting"].added_later and values[one.name] == one.default
+            if unchanged or one.name in _UNUSED[self.likelihood]:
+                del values[one.name]
+        return values
 
     @property
     def canonical_json(self) -> str:
@@ -129,6 +174,16 @@ class RunSpec:
         return DATASETS[self.dataset].n_pixels
 
     @property
+    def values(self) -> Support:
+        """Where the pixels that the model sees lie."""
+        return Support.LEVELS if self.binarize == "none" else Support.BOOLEAN
+
+    @property
+    def loss_only(self) -> bool:
+        """Whether -ln p is a usable loss, but ln p the log of nothing: the pixels lie outside p's support."""
+        return not self.values <= LIKELIHOODS[self.likelihood].support
+
+    @property
     def n_held_out(self) -> int:
         return max(1, round(self.held_out * DATASETS[self.dataset].n_images))
 
@@ -142,6 +197,14 @@ class RunSpec:
 
     def with_epochs(self, epochs: int) -> RunSpec:
         return replace(self, epochs=epochs)
+
+
+SETTINGS: dict[str, Setting] = {one.name: one.metadata["setting"] for one in fields(RunSpec)}
+
+
+def make_likelihood(spec: RunSpec) -> Likelihood:
+    kind = LIKELIHOODS[spec.likelihood]
+    return kind(spec.n_pixels, **{name: getattr(spec, name) for name in kind.settings})
 
 
 @dataclass(frozen=True)
@@ -178,61 +241,15 @@ def snapshot_stride(spec: RunSpec) -> int:
     return 2 ** min(5, max(0, round(math.log2(0.3 / (flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS)))))
 
 
+def curve_stride(spec: RunSpec) -> int:
+    """Steps between the points of the training curve."""
+    return max(1, snapshot_stride(spec) // 8)
+
+
 def _sizes(spec: RunSpec, outputs_a_pixel: int | None = None) -> tuple[int, int, int]:
     """Weights of the encoder and of the decoder, and how many numbers an image becomes on its way through both."""
-    n_outputs = spec.n_pixels * (outputs_a_pixel or 0) or LIKELIHOODS[spec.likelihood](spec.n_pixels).n_outputs
+    n_outputs = spec.n_pixels * (outputs_a_pixel or 0) or make_likelihood(spec).n_outputs
     encoder = [spec.n_pixels, *spec.hidden, 2 * spec.latent_dim]
     decoder = [spec.latent_dim, *reversed(spec.hidden), n_outputs]
     encoder_weights, decoder_weights = (sum((a + 1) * b for a, b in zip(w, w[1:])) for w in (encoder, decoder))
     return encoder_weights, decoder_weights, sum(encoder) + sum(decoder) + 2 * spec.n_pixels
-
-
-def setting(name: str, text: str) -> Any:
-    """A setting from a word typed or in a URL; what is no number stays text, for RunSpec to refuse."""
-    try:
-        if name == "hidden":
-            return [int(part) for part in text.split(",")]
-        if name in WHOLE:
-            return int(text)
-        return float(text) if name in REAL else text
-    except ValueError:
-        return text
-
-
-def shown(value: Any) -> str:
-    """A value as a sentence may hold it: short."""
-    try:
-        text = repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        return "a number too long to show"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    try:
-        whole = low - 1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        whole = low - 1
-    if not low <= whole <= high:
-        raise SpecError(name, f"{name} is {shown(value)}; allowed: a whole number from {low} to {high}.")
-    return whole
-
-
-def _real(name: str, value: Any, low: float, high: float) -> float:
-    try:
-        real = math.nan if isinstance(value, bool | str) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        real = math.nan
-    if not low <= real <= high:  # also false for NaN
-        raise SpecError(name, f"{name} is {shown(value)}; allowed: a number from {low:g} to {high:g}.")
-    return real + 0.0  # -0.0 and 0.0 are one value
-
-
-def _layers(value: Any) -> tuple[int, ...]:
-    allowed = f"allowed: 1 to {MAX_LAYERS} layer sizes, each a whole number from 1 to {MAX_WIDTH}."
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_LAYERS:
-        raise SpecError("hidden", f"hidden is {shown(value)}; {allowed}")
-    try:
-        return tuple(_whole("hidden", width, 1, MAX_WIDTH) for width in value)
-    except SpecError:
-        raise SpecError("hidden", f"hidden is {shown(value)}; {allowed}") from None

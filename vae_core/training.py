@@ -10,18 +10,18 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from vae_core.checkpoint import Checkpoint, State, Window
-from vae_core.data import Dataset, split
+from vae_core.data import Dataset
 from vae_core.elbo import elbo_terms
 from vae_core.errors import CheckpointError, SpecError
 from vae_core.evaluation import Evaluation, Means, evaluate
+from vae_core.feed import Feed
 from vae_core.model import VAE, stream
 from vae_core.pictures import Pictures, take_pictures
-from vae_core.spec import LIVE_IMAGES, RunSpec, snapshot_stride
+from vae_core.spec import LIVE_IMAGES, RunSpec, curve_stride, snapshot_stride
 
-EVALUATION_BATCH = 125  # a thousand at once would hold 60 MB of temporaries a worker, and is slower
 Status = Literal["running", "done", "stopped", "diverged"]
 
 
@@ -101,37 +101,6 @@ def train(
     yield from _Loop(spec, Feed(spec, data, place), state).run(should_stop)
 
 
-class Feed:
-    """Batches on the device. The images stay uint8 there: a quarter of the memory, and free to convert."""
-
-    def __init__(self, spec: RunSpec, data: Dataset, device: torch.device):
-        self.spec, self.levels, self.device = spec, data.levels, device
-        train_part, held_out_part = split(spec)
-        self.images = torch.from_numpy(data.images).to(device)  # (n, n_pixels) uint8
-        self.train_part = torch.from_numpy(train_part).to(device)
-        self.held_out_part = torch.from_numpy(held_out_part).to(device)
-
-    def epoch(self, epoch: int, skip: int) -> Iterator[Tensor]:
-        """Indices of the batches of one pass, in an order that only seed and epoch decide, less the first `skip`."""
-        order = torch.randperm(len(self.train_part), generator=stream(self.spec.seed, f"order {epoch}"))
-        for rows in order.to(self.device).split(self.spec.batch_size)[skip:]:
-            yield self.train_part[rows]
-
-    def part(self, indices: Tensor) -> Iterator[Tensor]:
-        """All of these images in batches small enough for the cache, binarised alike every time."""
-        generator = stream(self.spec.seed, "held-out pixels", self.device)
-        for some in indices.split(EVALUATION_BATCH):
-            yield self.pixels(some, generator)
-
-    def pixels(self, indices: Tensor, generator: Generator) -> Tensor:
-        x = self.images.index_select(0, indices).float() / self.levels  # (batch, n_pixels) in [0,1]
-        if self.spec.binarize == "threshold":
-            return (x > 0.5).float()
-        if self.spec.binarize == "stochastic":
-            return torch.bernoulli(x, generator=generator)
-        return x
-
-
 class _Loop:
     def __init__(self, spec: RunSpec, feed: Feed, state: State):
         self.spec, self.feed, self.state = spec, feed, state
@@ -142,8 +111,7 @@ class _Loop:
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[Snapshot]:
         spec, state = self.spec, self.state
-        stride = snapshot_stride(spec)
-        curve_stride = max(1, stride // 8)
+        stride, stride_of_curve = snapshot_stride(spec), curve_stride(spec)
         seen = self.look()
         if seen is None:
             raise CheckpointError("The saved weights give no finite loss; train this run again.")
@@ -155,7 +123,7 @@ class _Loop:
                     yield self.last_snapshot("stopped", f"Stopped at step {state.step:,} of {spec.total_steps:,}.")
                     return
                 self.step(rows)
-                if state.step % curve_stride == 0 and not self.close_window():
+                if state.step % stride_of_curve == 0 and not self.close_window():
                     yield self.diverged()
                     return
                 if state.step % stride == 0 and state.step < spec.total_steps:

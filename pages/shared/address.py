@@ -6,7 +6,6 @@ each one refused is told while what was there stays.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from vae_core.errors import SpecError
-from vae_core.spec import shown
+from vae_core.values import Choice, Real, Rule, Whole, shown
 
 MOST_REFUSED = 5
 Address = dict[str, list[str]]
@@ -29,42 +28,26 @@ class Setting:
     write: Callable[[Any], list[str]] = lambda value: [str(value)]
 
 
-def choice(options: Sequence[Any], default: Any) -> Setting:
-    def read(name: str, texts: list[str]) -> Any:
-        for option in options:
-            if texts[-1] == str(option):
-                return option
-        allowed = ", ".join(map(str, options))
-        raise SpecError(name, f"{name} is {shown(texts[-1])}; allowed: {allowed}.")
+def ruled(rule: Rule, default: Any) -> Setting:
+    """A setting with one value, which the link's last text names."""
+    write = (lambda value: [f"{value:.10g}"]) if isinstance(rule, Real) else (lambda value: [str(value)])
+    return Setting(default, lambda name, texts: rule.read(name, texts[-1]), write)
 
-    return Setting(default, read)
+
+def choice(options: Sequence[Any], default: Any) -> Setting:
+    return ruled(Choice(options), default)
 
 
 def whole(low: int, high: int, default: int) -> Setting:
-    def read(name: str, texts: list[str]) -> int:
-        value = int(texts[-1]) if re.fullmatch(r"[+-]?[0-9]{1,20}", texts[-1]) else low - 1
-        if not low <= value <= high:
-            raise SpecError(name, f"{name} is {shown(texts[-1])}; allowed: a whole number from {low} to {high}.")
-        return value
-
-    return Setting(default, read)
+    return ruled(Whole(low, high), default)
 
 
 def real(low: float, high: float, default: float) -> Setting:
-    def read(name: str, texts: list[str]) -> float:
-        try:
-            value = float(texts[-1])
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:  # also false for NaN
-            raise SpecError(name, f"{name} is {shown(texts[-1])}; allowed: a number from {low:g} to {high:g}.")
-        return value + 0.0  # -0.0 and 0.0 are one value
-
-    return Setting(default, read, lambda value: [f"{value:.10g}"])
+    return ruled(Real(low, high), default)
 
 
-def words(most: int = 200) -> Setting:
-    """Free text, for a search box."""
+def free_text(most: int = 200) -> Setting:
+    """For a search box."""
 
     def read(name: str, texts: list[str]) -> str:
         if len(texts[-1]) > most:

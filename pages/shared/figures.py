@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from functools import lru_cache
-from typing import Any
 
 from PIL import Image
 
@@ -14,80 +13,7 @@ from vae_core.likelihoods import LIKELIHOODS
 # Okabe-Ito, in the order of LIKELIHOODS; a dash goes with each, so that colour never stands alone.
 COLOURS = dict(zip(LIKELIHOODS, ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"]))
 DASHES = dict(zip(LIKELIHOODS, [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4]]))
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
-
-
-def nats(value: float, places: int = 1) -> str:
-    """A number of nats, or another with fixed decimals, as text with a true minus sign."""
-    return f"{value:,.{places}f}".replace("-", "−")
-
-
-def scientific(value: float, places: int) -> str:
-    """6.1·10⁻⁵"""
-    digits, power = f"{value:.{places}e}".split("e")
-    return f"{digits}·10{str(int(power)).translate(RAISED)}".replace("-", "−")
-
-
-def lane_chart(key: str, title: str, total_steps: int) -> dict[str, Any]:
-    """Training (thin) and held out (thick, dashed) over steps; data columns: step, part, value."""
-    return _chart(
-        title,
-        total_steps,
-        {
-            "color": {"value": COLOURS[key]},
-            "strokeDash": {
-                "field": "part",
-                "type": "nominal",
-                "scale": {"domain": ["training", "held out"], "range": [[1, 0], [5, 3]]},
-                "legend": {"title": None, "orient": "top", "offset": 2},
-            },
-            "opacity": {
-                "field": "part",
-                "type": "nominal",
-                "scale": {"domain": ["training", "held out"], "range": [0.55, 1]},
-                "legend": None,
-            },
-        },
-    )
-
-
-def shared_chart(names: dict[str, str], title: str, total_steps: int) -> dict[str, Any]:
-    """One held-out quantity of several decoders (names by key) on one axis; data columns: step, decoder, value."""
-    scale = lambda values: {"domain": list(names.values()), "range": [values[key] for key in names]}
-    legend = {"title": None, "orient": "top", "offset": 2, "labelLimit": 300, "symbolSize": 300}
-    return _chart(
-        title,
-        total_steps,
-        {
-            "color": {"field": "decoder", "type": "nominal", "scale": scale(COLOURS), "legend": legend},
-            "strokeDash": {"field": "decoder", "type": "nominal", "scale": scale(DASHES), "legend": legend},
-        },
-    )
-
-
-def _chart(title: str, total_steps: int, encoding: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "title": {"text": title, "fontSize": 13, "anchor": "start", "offset": 4},
-        "mark": {"type": "line", "clip": True, "strokeWidth": 2},
-        "encoding": {
-            "x": {
-                "field": "step",
-                "type": "quantitative",
-                "title": "step",
-                "scale": {"domain": [0, total_steps], "nice": False},  # fixed, so that a run grows into its frame
-                "axis": {"tickCount": 4},
-            },
-            "y": {
-                "field": "value",
-                "type": "quantitative",
-                "title": None,
-                "scale": {"zero": False},
-                "axis": {"tickCount": 4},
-            },
-            **encoding,
-        },
-    }
 
 
 @lru_cache(maxsize=256)

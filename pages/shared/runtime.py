@@ -44,7 +44,7 @@ def get_engine() -> Engine:
 
 
 @st.cache_resource(show_spinner=False)
-def settle() -> None:
+def prepare_process() -> None:
     """Once, after the imports. What they made lives for good, so the collector need not look at it again; what pages
     free goes back to the system; and one thread computes, for two beside training workers wait for each other."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's, read when it is imported

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared.address import PageSettings, Setting, plain
-from pages.shared.controls import link_to
-from pages.shared.lanes import title
-from vae_core.data import DATASETS, Dataset, load_dataset
+from pages.shared.naming import label, title
+from pages.shared.train_link import TRAIN, link_to, open_on_train
+from vae_core.data import Dataset, load_dataset
 from vae_core.errors import CheckpointError, SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 from vae_core.shipped import SHIPPED, SPECS, shipped_weights
-from vae_core.spec import RunSpec, shown
+from vae_core.spec import RunSpec
+from vae_core.values import shown
 
 if TYPE_CHECKING:
     from vae_core.model import VAE
@@ -38,6 +39,7 @@ def _read_spec(name: str, texts: list[str]) -> str:
         raise SpecError(name, f"spec is refused: {reason}") from error
 
 
+SHIPPED_LABEL = "Shipped with the app: three decoders, black-and-white digits"
 # For a page's settings: an own run by its id, and with all its settings, so that it can be trained where it is not.
 RUN_SETTINGS = {"run": Setting("", _read_run), "spec": Setting("", _read_spec)}
 
@@ -52,7 +54,9 @@ def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     st.selectbox(
         "Trained decoders",
         ["", *own] + [asked] * (asked not in own and asked != ""),
-        format_func=lambda run_id: _label(known.get(run_id)) if run_id in known or not run_id else f"Run {run_id}",
+        format_func=lambda run_id: (
+            label(known[run_id]) if run_id in known else f"Run {run_id}" if run_id else SHIPPED_LABEL
+        ),
         help="Those that ship with the app, or what you trained on the Train page.",
         on_change=lambda: settings.__setitem__("spec", ""),
         **settings.keep("run"),
@@ -74,15 +78,6 @@ def siblings(spec: RunSpec, others: list[RunSpec]) -> list[RunSpec]:
     return [found[key] for key in LIKELIHOODS if key in found]
 
 
-def _label(spec: RunSpec | None) -> str:
-    if spec is None:
-        return "Shipped with the app: three decoders, black-and-white digits"
-    return (
-        f"{title(spec)} · {DATASETS[spec.dataset].title} · {spec.latent_dim} latents · {spec.epochs} epochs · "
-        f"seed {spec.seed}"
-    )
-
-
 def _offer(settings: PageSettings, engine: Engine) -> None:
     run_id = settings["run"]
     run = engine.store.run(run_id)  # its weights may be gone, or not written yet
@@ -93,17 +88,17 @@ def _offer(settings: PageSettings, engine: Engine) -> None:
             "train one.",
             icon=":material/link_off:",
         )
-        st.page_link("pages/train.py", label="Open the Train page", icon=":material/model_training:")
+        st.page_link(TRAIN, label="Open the Train page", icon=":material/model_training:")
         return
     if run is not None and run.active:
         st.info(f"This run is being trained: step {run.step:,} of {run.total_steps:,}.", icon=":material/hourglass:")
     else:
         what = "The weights of this run are missing" if run else "This run is not kept here"
-        st.warning(f"{what}: {_label(spec)}. It can be trained.", icon=":material/link_off:")
+        st.warning(f"{what}: {label(spec)}. It can be trained.", icon=":material/link_off:")
         if st.button("Train it", icon=":material/play_arrow:", type="primary"):
             engine.submit(spec)
-            st.switch_page("pages/train.py", query_params=link_to([spec]))
-    st.page_link("pages/train.py", label="Open it on the Train page", query_params=link_to([spec]))
+            st.switch_page(TRAIN, query_params=link_to([spec]))
+    open_on_train(spec)
 
 
 def _described(settings: PageSettings) -> RunSpec | None:
@@ -135,7 +130,7 @@ def offer_again(spec: RunSpec, error: CheckpointError, engine: Engine) -> None:
     if spec not in SHIPPED.values() and st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
         engine.store.set_weights_aside(spec.id)
         engine.submit(spec)
-        st.switch_page("pages/train.py", query_params=link_to([spec]))
+        st.switch_page(TRAIN, query_params=link_to([spec]))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the images")

@@ -1,4 +1,4 @@
-"""Widgets drawn in the browser: plain JavaScript beside this file, with no build and nothing to download."""
+"""Widgets drawn in the browser: plain JavaScript beside the page that shows it, with no build, nothing to download."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-FOLDER = Path(__file__).parent / "widgets"
+SHARED = Path(__file__).parent
 
 
 @cache  # a page's script runs again and again, and Streamlit wants a widget registered once
-def widget(name: str, *shared: str) -> Any:
-    """Register `widgets/<name>.js`, `.css` and `.html`, after the shared files it uses."""
-    text = lambda ending: "\n".join(
-        path.read_text(encoding="utf-8") for one in (*shared, name) if (path := FOLDER / f"{one}.{ending}").exists()
-    )
-    return st.components.v2.component(name, html=text("html") or None, css=text("css") or None, js=text("js"))
+def widget(page: str, name: str, *used: str) -> Any:
+    """Register `<name>.js`, `.css` and `.html` of a page's folder, after the files they use, there or in shared."""
+    folders = (SHARED.parent / page, SHARED)
+
+    def text(ending: str) -> str:
+        paths = (folder / f"{one}.{ending}" for one in (*used, name) for folder in folders)
+        return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
+
+    html, css, js = text("html"), text("css"), text("js")
+    return st.components.v2.component(f"{page}_{name}", html=html or None, css=css or None, js=js)

@@ -46,7 +46,7 @@ def main() -> None:
 def script_times(folder: str, query: dict[str, str], times: int = 20) -> list[float]:
     """Milliseconds of the Train page's script and its messages: what the server does of a control's rerun."""
     os.environ["VAE_HOME"] = folder
-    page = AppTest.from_file(str(ROOT / "pages/train.py"), default_timeout=60)
+    page = AppTest.from_file(str(ROOT / "pages/train/page.py"), default_timeout=60)
     for name, text in query.items():
         page.query_params[name] = text
     page.run()

@@ -26,10 +26,11 @@ from torch.utils.data import Dataset as TorchDataset
 
 from vae_core.checkpoint import State, Window
 from vae_core.data import Dataset, load_dataset, split
+from vae_core.feed import Feed
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.model import VAE, stream
 from vae_core.spec import RunSpec
-from vae_core.training import Feed, _Loop, snapshot_stride, train
+from vae_core.training import _Loop, snapshot_stride, train
 
 SIDE, HIDDEN, LATENT, BATCH = 28, 400, 20, 128
 N_PIXELS = SIDE**2

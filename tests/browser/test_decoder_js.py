@@ -10,13 +10,13 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page
 
-from pages.shared.widget import FOLDER
+from pages.shared.widget import SHARED
 from vae_core.checkpoint import load_vae
+from vae_core.lessons.latent_weights import flat
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.model import VAE
 from vae_core.shipped import SPECS, shipped_weights
 from vae_core.spec import RunSpec
-from vae_core.weights import flat
 
 DECODE = """({ run, weights, zs }) => {
   const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
@@ -43,8 +43,8 @@ UNTRAINED = [
 @pytest.fixture(scope="module")
 def browser_page(browser: Browser):
     page = browser.new_page()
-    for name in ("svg", "decoder"):
-        page.add_script_tag(content=(FOLDER / f"{name}.js").read_text(encoding="utf-8"))
+    for name in ("shared/svg", "latent/decoder"):
+        page.add_script_tag(content=(SHARED.parent / f"{name}.js").read_text(encoding="utf-8"))
     yield page
     page.close()
 

@@ -14,7 +14,7 @@ from tests.browser.conftest import Server
 from tests.waiting import wait_until
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset
-from vae_core.latent import Codes, held_out_codes, log_aggregate, log_prior, means
+from vae_core.lessons.latent import Codes, held_out_codes, log_aggregate, log_prior, means
 from vae_core.model import VAE
 from vae_core.shipped import SPECS, shipped_weights
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.conftest import Server
 from tests.waiting import wait_until
 from vae_core.checkpoint import load_vae
-from vae_core.residuals import Fit, fit, held_out, reconstruct, share_outside
+from vae_core.lessons.mse import Fit, fit, held_out, reconstruct, share_outside
 from vae_core.shipped import SPECS, shipped_weights
 
 SPEC = SPECS["gaussian_identity"]

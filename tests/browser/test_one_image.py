@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 from tests.browser.conftest import Server
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset
-from vae_core.one_image import Pixels, code, held_out_image, look
+from vae_core.lessons.one_image import Pixels, held_out_image, latent_of, pixels_at
 from vae_core.shipped import SPECS, shipped_weights
 
 TITLES = ("Bernoulli", "Gaussian, identity covariance", "Gaussian, learned variance")
@@ -40,7 +40,7 @@ def numbers(text: str) -> list[float]:
 def core(number: int) -> tuple[torch.Tensor, list[Pixels]]:
     x = held_out_image(SPECS["bernoulli"], load_dataset("mnist"), number)
     vaes = [load_vae(shipped_weights(spec) or b"") for spec in SPECS.values()]
-    return x, [look(vae, x, code(vae, x, None)) for vae in vaes]
+    return x, [pixels_at(vae, x, latent_of(vae, x, None)) for vae in vaes]
 
 
 def picked(page: Page) -> int:

@@ -11,7 +11,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.conftest import Server
 from tests.waiting import wait_until
-from vae_core.pixel import one_pixel, shares, tiny_network
+from vae_core.lessons.one_pixel import one_pixel, shares, tiny_network
 
 PANELS = ("network", "link", "pixel", "loss")
 

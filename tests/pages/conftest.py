@@ -37,7 +37,7 @@ def page_links(monkeypatch) -> list[dict[str, Any]]:
 @pytest.fixture
 def open_page(engine: Engine):
     def open_page(name: str, **address: str | list[str]) -> AppTest:
-        page = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=SECONDS)
+        page = AppTest.from_file(str(ROOT / "pages" / name / "page.py"), default_timeout=SECONDS)
         for key, value in address.items():
             page.query_params[key] = value
         page.run()

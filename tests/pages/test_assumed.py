@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import gallery
-from pages.shared.explain import Parts
-from pages.shared.gallery import reports
+from pages.assumed import gallery
+from pages.assumed.gallery import reports
+from pages.shared.words import Parts
 from tests.pages.test_pages import finish, press, text
-from vae_core.assumed import LossCode, lines_written
+from vae_core.lessons.assumed import LossCode, lines_written
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run
 
@@ -72,9 +72,9 @@ def test_a_form_that_changes_moves_the_address(open_page) -> None:
     ("name", "value", "sentence"),
     [
         ("loss", "hinge", "loss is 'hinge'; allowed: squared, absolute, bce_grey, bce_binary."),
-        ("weight", "0", "weight is '0'; allowed: a number from 1e-09 to 1e+06."),
-        ("weight", "nan", "weight is 'nan'; allowed: a number from 1e-09 to 1e+06."),
-        ("latent_dim", "33", "latent_dim is '33'; allowed: a whole number from 1 to 32."),
+        ("weight", "0", "weight is 0; allowed: a number from 1e-09 to 1e+06."),
+        ("weight", "nan", "weight is nan; allowed: a number from 1e-09 to 1e+06."),
+        ("latent_dim", "33", "latent_dim is 33; allowed: a whole number from 1 to 32."),
         ("dataset", "mnist_full", "dataset is 'mnist_full'; allowed: mnist, fashion, digits."),
         ("pixels", "max", "pixels is 'max'; allowed: sum, mean."),
     ],

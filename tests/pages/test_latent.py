@@ -12,13 +12,13 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 from streamlit.testing.v1 import AppTest
 
-from pages.shared.latent_pack import as_bytes
-from pages.shared.latent_pad import read, written
-from pages.shared.latent_run import LatentRun, subscript
-from pages.shared.latent_traverse import _movie, _sheet
+from pages.latent.pack import as_bytes
+from pages.latent.pad import read, written
+from pages.latent.run import LatentRun, subscript
+from pages.latent.traverse import _movie, _sheet
 from tests.pages.test_pages import finish
 from vae_core.data import load_dataset
-from vae_core.latent import along, held_out_codes, means
+from vae_core.lessons.latent import along, held_out_codes, means
 from vae_core.model import VAE
 from vae_core.runs.engine import Engine
 from vae_core.shipped import SIGMA_SPECS
@@ -122,7 +122,7 @@ def test_two_runs_side_by_side(open_page) -> None:
 
 
 def test_a_network_too_large_for_the_browser_is_told(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.shared.latent_pack.MOST_WEIGHTS", 600_000)
+    monkeypatch.setattr("pages.latent.pack.MOST_WEIGHTS", 600_000)
     for view in ("walk", "image", "compare"):
         page = open_page("latent", view=view)
         assert "too many to walk through in the browser" in page.info[0].value

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import sigma_runs
+from pages.mse import sigma_runs
 from vae_core.errors import StoreError
-from vae_core.residuals import fit, held_out, identity, reconstruct, summarise
+from vae_core.lessons.mse import fit, held_out, identity, reconstruct, summarise
 from vae_core.runs.engine import Engine
 from vae_core.shipped import SPECS, shipped_weights
 
@@ -56,11 +56,11 @@ def test_the_table_is_of_the_chosen_image(open_page) -> None:
 def test_digit_and_number_say_the_same(open_page) -> None:
     page = open_page("mse", image="5")
     labels = held_out(IDENTITY).labels.tolist()
-    assert page.segmented_control(key="mse.digit").value == labels[5]
-    page.segmented_control(key="mse.digit").set_value(7).run()
+    assert page.segmented_control(key="mse.image class").value == labels[5]
+    page.segmented_control(key="mse.image class").set_value(7).run()
     assert page.number_input(key="mse.image").value == labels.index(7)
     page.number_input(key="mse.image").set_value(999).run()
-    assert page.segmented_control(key="mse.digit").value == labels[999]
+    assert page.segmented_control(key="mse.image class").value == labels[999]
     assert not page.exception
 
 
@@ -81,12 +81,12 @@ def test_the_settings_are_in_the_address(open_page) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("sigma", "0", "sigma is '0'; allowed: a number from 0.01 to 3."),
-        ("sigma", "nan", "sigma is 'nan'; allowed: a number from 0.01 to 3."),
+        ("sigma", "0", "sigma is 0; allowed: a number from 0.01 to 3."),
+        ("sigma", "nan", "sigma is nan; allowed: a number from 0.01 to 3."),
         ("sigma", "wide", "sigma is 'wide'; allowed: a number from 0.01 to 3."),
-        ("image", "1000", "image is '1000'; allowed: a whole number from 0 to 999."),
+        ("image", "1000", "image is 1000; allowed: a whole number from 0 to 999."),
         ("image", "1.5", "image is '1.5'; allowed: a whole number from 0 to 999."),
-        ("draw", "-1", "draw is '-1'; allowed: a whole number from 0 to 999."),
+        ("draw", "-1", "draw is -1; allowed: a whole number from 0 to 999."),
         ("guess", "maybe", "guess is 'maybe'; allowed: grows, same, shrinks, skip."),
     ],
 )
@@ -124,7 +124,7 @@ def test_the_guess_meets_the_runs(open_page, runs, guess: str, words: str) -> No
 
 def test_each_run_opens_on_the_train_page(open_page, page_links) -> None:
     open_page("mse", guess="skip")
-    assert [link["page"] for link in page_links] == ["pages/train.py"] * 5
+    assert [link["page"] for link in page_links] == ["pages/train/page.py"] * 5
     for spec, link in zip(sigma_runs.RUNS.values(), page_links):
         opened = open_page("train", **link["query_params"])
         assert not opened.warning
@@ -158,9 +158,9 @@ def test_train_again_asks_for_the_five_and_shows_them(open_page, engine: Engine,
     assert not page.exception
     ids = {spec.id for spec in sigma_runs.RUNS.values()}
     assert {run.id for run in engine.store.unfinished()} == ids
-    assert [button.label for button in page.button] == []
+    assert [button.label for button in page.button] == ["Stop"]
     progress = [element.proto.text for element in page.get("progress")]
-    assert progress == [f"{name}: step 0 of 1,280, in line" for name in runs]
+    assert progress == ["Starting", *(f"In line, {before} before it" for before in range(1, len(runs)))]
 
     for name, spec in sigma_runs.RUNS.items():
         means = vars(runs[name].evaluation.means)
@@ -193,7 +193,7 @@ def test_a_run_trained_here_ends_with_the_numbers_of_a_summary() -> None:
     """The summary of a run's last weights is the result that the run itself kept."""
     from vae_core.checkpoint import load_vae
     from vae_core.data import load_dataset
-    from vae_core.residuals import largest_difference
+    from vae_core.lessons.mse import largest_difference
     from vae_core.training import train
 
     spec = replace(IDENTITY, dataset="digits", hidden=(16,), epochs=1)

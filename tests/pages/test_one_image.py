@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared.lanes import title
+from pages.shared.naming import title
 from tests.pages.test_pages import press, text
 from tests.pages.test_trained import keep
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset, split
-from vae_core.one_image import code, estimate, held_out_image, look
+from vae_core.lessons.one_image import estimate, held_out_image, latent_of, pixels_at
 from vae_core.runs.engine import Engine
 from vae_core.shipped import SIGMA_SPECS, SPECS, shipped_weights
 from vae_core.spec import RunSpec
@@ -51,7 +51,7 @@ def test_the_numbers_are_the_cores(open_page, z: str) -> None:
     for panel, (key, spec) in zip(data["decoders"], SPECS.items(), strict=True):
         vae = load_vae(shipped_weights(spec) or b"")
         x = held_out_image(spec, load_dataset("mnist"), 12)
-        seen = look(vae, x, code(vae, x, 3 if z == "draw" else None))
+        seen = pixels_at(vae, x, latent_of(vae, x, 3 if z == "draw" else None))
         assert (rows(data)[0] == x.numpy()).all()
         np.testing.assert_allclose(rows(data)[panel["rows"]["log_prob"]], seen.log_prob, rtol=1e-6)
         for name, values in seen.parameters.items():
@@ -62,7 +62,7 @@ def test_the_numbers_are_the_cores(open_page, z: str) -> None:
         for shown in (found.mean, found.elbo):
             assert f"**{two(shown)}** ± {found.error:.2f}" in text(page)
         assert f"**−\u00a0{found.kl:.2f}**" in text(page)
-    assert page.segmented_control(key="one_image.class").value == load_dataset("mnist").labels[split(spec)[1]][12]
+    assert page.segmented_control(key="one_image.image class").value == load_dataset("mnist").labels[split(spec)[1]][12]
 
 
 def test_which_pictures_a_decoder_has(open_page) -> None:
@@ -74,13 +74,13 @@ def test_which_pictures_a_decoder_has(open_page) -> None:
 def test_images_by_number_and_by_digit(open_page) -> None:
     page = open_page("one_image")
     labels = load_dataset("mnist").labels[split(SPECS["bernoulli"])[1]]
-    page.segmented_control(key="one_image.class").set_value(7).run()
+    page.segmented_control(key="one_image.image class").set_value(7).run()
     number = page.number_input(key="one_image.image").value
     assert labels[number] == 7
     assert 7 not in labels[:number]
     assert page.query_params["image"] == str(number)
     page.number_input(key="one_image.image").set_value(0).run()
-    assert page.segmented_control(key="one_image.class").value == labels[0]
+    assert page.segmented_control(key="one_image.image class").value == labels[0]
     assert "image" not in page.query_params
 
 
@@ -102,12 +102,12 @@ def test_more_draws(open_page) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("image", "-1", "image is '-1'; allowed: a whole number from 0 to 29999."),
-        ("image", "1000", "image is 1000; this run holds out 1,000: 0 to 999."),
+        ("image", "-1", "image is -1; allowed: a whole number from 0 to 29999."),
+        ("image", "1000", "Held-out image is 1000; allowed: a whole number from 0 to 999. 0 is shown."),
         ("z", "median", "z is 'median'; allowed: mean, draw."),
         ("pixel", "28,0", "pixel is '28,0'; allowed: row,column, each from 0 to 27."),
         ("pixel", "1;DROP", "allowed: row,column, each from 0 to 27."),
-        ("L", "0", "L is '0'; allowed: a whole number from 1 to 1000."),
+        ("L", "0", "L is 0; allowed: a whole number from 1 to 1000."),
         ("L", "1e3", "allowed: a whole number from 1 to 1000."),
         ("draw", "10000", "allowed: a whole number from 0 to 9999."),
         ("decoder", "x", "'decoder' is not a setting; allowed: run, spec, image, z, pixel, L, draw."),

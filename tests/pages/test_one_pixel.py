@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vae_core.pixel import DECODERS, one_pixel
+from vae_core.lessons.one_pixel import DECODERS, one_pixel
 
 PAGE = "one_pixel"
 

@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import runtime
-from pages.shared.explain import explanation
-from pages.shared.lanes import at_share
+from pages.shared.words import explanation
+from pages.train.lanes import at_share
 from tests.pages.conftest import ROOT
 from tests.waiting import wait_until
 from vae_core.errors import StoreError
@@ -213,7 +213,7 @@ def test_pages_never_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "for name in ('start', 'train'):\n"
-        "    page = AppTest.from_file(f'pages/{name}.py', default_timeout=200).run()\n"
+        "    page = AppTest.from_file(f'pages/{name}/page.py', default_timeout=200).run()\n"
         "    assert not page.exception\n"
         "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules\n"
         "from pages.shared.runtime import _engine; _engine().close()\n"

@@ -7,8 +7,8 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared.explain import glossary, page_words
-from pages.shared.quiz import Question, questions
+from pages.questions.quiz import Question, questions
+from pages.shared.words import glossary, page_words
 from tests.pages.conftest import ROOT
 
 QUESTIONS = questions()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vae_core.errors import DamagedStoreError, StoreError
-from vae_core.home import home
+from vae_core.folders import home
 from vae_core.spec import RunSpec
 
 RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]

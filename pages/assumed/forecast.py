@@ -1,0 +1,60 @@
+"""What will happen, before any training: from the images' eigenvalues and the error that decoding can save."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.assumed.meaning import noise_words, number
+from pages.shared.numbers import nats
+from pages.shared.words import Parts
+from vae_core.lessons import assumed, exact
+from vae_core.lessons.assumed import LossCode, images
+
+OUTLOOKS = {  # to the parts of the page's words
+    "collapse": "Collapse",
+    "some": "Some",
+    "noisy": "Noisy",
+    "fair": "Fair",
+    "too sure": "Too sure",
+    "ceiling collapse": "Ceiling collapse",
+    "no forecast": "No forecast",
+}
+
+
+@st.cache_data(show_spinner="Reading the images", max_entries=6)
+def eigenvalues(dataset: str) -> np.ndarray:
+    return exact.eigenvalues(images(dataset, "squared"))
+
+
+@st.cache_data(show_spinner="Reading the images", max_entries=24)
+def excess_error(dataset: str, loss: str) -> float:
+    return exact.excess_error(images(dataset, loss), loss.removesuffix("_grey").removesuffix("_binary"))
+
+
+@st.cache_data(show_spinner="Reading the images", max_entries=64)
+def noise_left(code: LossCode, dataset: str) -> float:
+    return assumed.noise_left(code, images(dataset, code.loss), eigenvalues(dataset))
+
+
+def show_forecast(code: LossCode, right: LossCode, dataset: str, words: Parts) -> None:
+    st.markdown(words["Forecast"])
+    codes = {"What you wrote": code} if assumed.right_already(code) else {"What you wrote": code, "Corrected": right}
+    values = eigenvalues(dataset)
+    seen = [assumed.forecast(one, values, excess_error(dataset, one.loss)) for one in codes.values()]
+    rows = [["", *codes], ["---"] * (len(codes) + 1), ["What it assumes", *map(noise_words, codes.values())]]
+    linear = [one.linear for one in seen if one.linear]
+    if linear:
+        rows += [
+            ["Linear decoder: latents in use", *(f"{one.active} of {code.latent_dim}" for one in linear)],
+            ["Linear decoder: KL, nats", *(nats(one.kl) for one in linear)],
+            ["Linear decoder: ln p(x|w), nats, density", *(nats(one.log_likelihood) for one in linear)],
+        ]
+    rows.append(["Any decoder: KL at most, nats", *(number(one.most_kl) for one in seen)])
+    outlook = assumed.outlook(code, seen[0], exact.best_variance(values, code.latent_dim))
+    tell, icon = (
+        (st.info, ":material/info:") if outlook in ("fair", "no forecast") else (st.warning, ":material/warning:")
+    )
+    tell(words[OUTLOOKS[outlook]], icon=icon)
+    escaped = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in escaped))

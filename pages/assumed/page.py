@@ -1,0 +1,63 @@
+"""What a loss assumes about p(x|z,w), what will come of it, and both runs side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.assumed.forecast import noise_left, show_forecast
+from pages.assumed.form import SETTINGS, code_of, fill_in, form, settings_of
+from pages.assumed.gallery import reports
+from pages.assumed.meaning import noise_words, show_meaning
+from pages.assumed.runs import show_runs, specs_of
+from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.words import ending, page_words
+from vae_core.errors import StoreError
+from vae_core.lessons import assumed
+
+engine = get_engine()
+words = page_words("assumed")
+SETTINGS.follow()
+st.title("Which σ² did your loss assume?")
+st.markdown(words[""])
+code = form()
+SETTINGS.mirror()
+dataset = SETTINGS["dataset"]
+written, means = st.columns(2, gap="medium")
+with written:
+    st.subheader("What you wrote")
+    st.code(assumed.lines_written(code), language="python", wrap_lines=True)
+    st.markdown(words["The rule"])
+with means:
+    st.subheader("What it assumes")
+    show_meaning(code, words)
+
+noise = noise_left(code, dataset)
+right = assumed.corrected(code, noise)
+st.subheader("What will happen")
+show_forecast(code, right, dataset, words)
+st.subheader("The corrected lines")
+st.markdown(words["Corrected"])
+st.code(assumed.lines_corrected(code, noise), language="python", wrap_lines=True)
+if noise:
+    st.caption(
+        f"{noise_words(right)}: the error of {code.latent_dim} principal components on these images. It is a "
+        "place to start from; your trained decoder's own residuals decide."
+    )
+st.subheader("Run it")
+st.markdown(words["Run it"])
+show_engine_state(engine)
+try:
+    show_runs(engine, specs_of(code, right, dataset))
+except StoreError as error:
+    st.error(str(error), icon=":material/hard_drive:")
+
+st.subheader("Real reports", anchor="real-reports")
+st.markdown(words["Real reports"])
+gallery = reports()
+for start in range(0, len(gallery), 2):
+    for report, column in zip(gallery[start : start + 2], st.columns(2)):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**[{report.title}]({report.link})**\n\n{report.text}")
+            st.caption(f"Here: {noise_words(code_of(settings_of(report)))}")
+            st.button("Set the form to this", key=f"report {report.title}", on_click=fill_in, args=(report,))
+ending(words)

@@ -1,0 +1,101 @@
+"""Walk through the latent space, and see the distribution that the decoder describes there."""
+
+import streamlit as st
+
+from pages.latent.between import between
+from pages.latent.compare import side_by_side
+from pages.latent.image import from_image
+from pages.latent.new import new_images
+from pages.latent.pad import Z_SETTING, latent_pad
+from pages.latent.run import IMAGE_SETTINGS, open_runs
+from pages.latent.traverse import traversals
+from pages.shared.address import PageSettings, choice, whole
+from pages.shared.naming import title
+from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.trained import RUN_SETTINGS, choose_runs
+from pages.shared.words import ending, page_words
+from vae_core.errors import StoreError
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.spec import RunSpec
+
+VIEWS = {
+    "walk": "Walk",
+    "traversals": "Traversals",
+    "image": "From an image",
+    "between": "Between two images",
+    "new": "New images",
+    "compare": "Side by side",
+}
+SETTINGS = PageSettings(
+    "latent",
+    {
+        **RUN_SETTINGS,
+        **IMAGE_SETTINGS,
+        "decoder": choice(["", *LIKELIHOODS], ""),
+        "view": choice(list(VIEWS), "walk"),
+        "z": Z_SETTING,
+        "draw": whole(0, 9999, 0),
+        "beside": RUN_SETTINGS["run"],
+    },
+)
+SETTINGS.follow()
+engine = get_engine()
+words = page_words("latent")
+
+
+def choose_decoder(specs: list[RunSpec]) -> RunSpec:
+    """One of the decoders of the run chosen above: at first the run itself, or the first of the shipped ones."""
+    names = {spec.likelihood: title(spec) for spec in specs}
+    before, now = st.session_state.get("latent.decoder of"), (SETTINGS["run"], SETTINGS["decoder"])
+    left = before is not None and before[0] != now[0] and before[1] == now[1]  # from the run looked at before
+    if left or SETTINGS["decoder"] not in names:
+        asked = [spec.likelihood for spec in specs if spec.id == SETTINGS["run"]]
+        SETTINGS["decoder"] = (asked or list(names))[0]
+    st.session_state["latent.decoder of"] = SETTINGS["run"], SETTINGS["decoder"]
+    key = st.segmented_control(
+        "Decoder, p(x|z,w)",
+        list(names),
+        format_func=lambda key: names[key],
+        required=True,
+        wrap=True,
+        **SETTINGS.keep("decoder"),
+    )
+    return next(spec for spec in specs if spec.likelihood == key)
+
+
+def show(specs: list[RunSpec]) -> None:
+    spec = choose_decoder(specs)
+    view = st.segmented_control(
+        "View", list(VIEWS), format_func=lambda key: VIEWS[key], required=True, wrap=True, **SETTINGS.keep("view")
+    )
+    runs = open_runs([spec], engine)
+    if not runs:
+        return
+    run = runs[0]
+    if view == "walk":
+        st.markdown(words["Walk"])
+        latent_pad([run], SETTINGS)
+        st.markdown(words["Behind the points"])
+    elif view == "traversals":
+        traversals(run, SETTINGS, words)
+    elif view == "image":
+        from_image(run, SETTINGS, words)
+    elif view == "between":
+        between(run, SETTINGS, words)
+    elif view == "new":
+        new_images(run, SETTINGS, words)
+    else:
+        side_by_side(run, specs, engine, SETTINGS, words)
+
+
+st.title("The latent space")
+st.markdown(words[""])
+try:
+    specs = choose_runs(SETTINGS, engine)
+    if specs:
+        show(specs)
+except StoreError as error:
+    st.error(str(error), icon=":material/hard_drive:")
+SETTINGS.mirror()
+ending(words)
+show_engine_state(engine)

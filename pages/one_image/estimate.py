@@ -1,0 +1,98 @@
+"""The Monte-Carlo estimate of one image's ELBO: its terms as a table, and what more draws do to it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.shared.address import PageSettings
+from pages.shared.figures import COLOURS
+from pages.shared.naming import badge, title
+from pages.shared.numbers import nats
+from vae_core.lessons.one_image import MOST_DRAWS, Estimate
+from vae_core.spec import RunSpec
+
+
+def choose_draws(settings: PageSettings) -> None:
+    def draw_again() -> None:
+        settings["draw"] = (settings["draw"] + 1) % 10_000
+
+    def four_times() -> None:
+        settings["L"] = min(MOST_DRAWS, 4 * settings["L"])
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input("L, draws of z", 1, MOST_DRAWS, width=150, help=f"1 to {MOST_DRAWS}.", **settings.keep("L"))
+        st.button("4 × L", on_click=four_times, disabled=settings["L"] == MOST_DRAWS, icon=":material/filter_4:")
+        st.button("Draw again", on_click=draw_again, icon=":material/casino:", type="primary")
+        st.caption(f"Set {settings['draw']} of draws. A larger L only adds draws to it.")
+
+
+def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
+    term = "−BCE" if spec.loss_only else "ln p(x|z^l,w)".replace("^l", "ˡ")
+    bound = "−BCE − KL" if spec.loss_only else "ELBO"
+    error = f" ± {found.error:.2f}" if len(found.log_probs) > 1 else ""
+    st.markdown(f"#### {title(spec)}\n{badge(spec)}")
+    st.markdown(
+        f"| the terms | nats |\n|:--|--:|\n| {term}, each | {listed(found.log_probs)} |\n"
+        f"| their mean | **{nats(found.mean, 2)}**{error} |\n| −\u00a0KL(q‖p(z)) | **−\u00a0{found.kl:.2f}** |\n"
+        f"| = {bound} | **{nats(found.elbo, 2)}**{error} |".replace("p(x|", "p(x\\|")
+    )
+    st.caption(f"At z = m alone, {term.replace('ˡ', '')} is {nats(at_mean, 2)}.")
+    st.plotly_chart(
+        estimate_chart(found, COLOURS[spec.likelihood], term),
+        key=f"one_image.chart {spec.likelihood}",
+        config={"displayModeBar": False},
+        alt=f"{term} of {len(found.log_probs)} draws under {title(spec)}, their running mean, and its standard error, "
+        "which falls as one over the square root of the number of draws.",
+    )
+
+
+def listed(values: np.ndarray) -> str:
+    """All of up to four, else the first three and the last."""
+    shown_values = [nats(value) for value in (values if len(values) <= 4 else [*values[:3], values[-1]])]
+    if len(values) > 4:
+        shown_values.insert(3, "…")
+    return ", ".join(shown_values)
+
+
+def estimate_chart(found: Estimate, colour: str, term: str) -> go.Figure:
+    """Above: each draw and the running mean with its standard error. Below: that error against the draws, log-log."""
+    number = len(found.log_probs)
+    count = np.arange(1, number + 1)
+    some = np.unique(np.geomspace(1, number, 120).round().astype(int)) - 1  # enough points for a line on a log axis
+    some_errors = some[some > 0]
+    at, error = count[some_errors], found.running_error[some_errors]
+    mean = found.running_mean[some_errors]
+    layout = {
+        "height": 360,
+        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+        "showlegend": False,  # the words above say what is what, and a small screen has no room
+        "xaxis": {"type": "log", "range": [-0.05, math.log10(MOST_DRAWS) + 0.05], "anchor": "y2"}
+        | {"title": {"text": "L, draws so far"}},
+        "yaxis": {"domain": [0.46, 1], "title": {"text": f"{term}, nats"}},
+        "yaxis2": {"domain": [0, 0.36], "type": "log", "title": {"text": "standard error, nats"}, "dtick": 1},
+    }
+    traces = [
+        {"x": count, "y": found.log_probs, "mode": "markers", "name": "each draw"}
+        | {"marker": {"color": colour, "size": 4, "opacity": 0.5 if number <= 200 else 0.2}},
+        {"x": np.concatenate([at, at[::-1]]), "y": np.concatenate([mean + error, (mean - error)[::-1]])}
+        | {"fill": "toself", "fillcolor": colour, "opacity": 0.35, "line": {"width": 0}, "hoverinfo": "skip"},
+        {"x": count[some], "y": found.running_mean[some], "mode": "lines", "name": "running mean"}
+        | {"line": {"color": colour, "width": 3}},
+        {"x": at, "y": error, "mode": "lines+markers", "yaxis": "y2", "name": "standard error"}
+        | {"line": {"color": colour}, "marker": {"size": 4}},
+    ]
+    if number > 1 and found.error > 0:
+        ends = np.array([1, MOST_DRAWS])
+        falling = {
+            "x": ends,
+            "y": found.error * np.sqrt(number / ends),
+            "mode": "lines",
+            "yaxis": "y2",
+            "name": "∝ 1/√L",
+        }
+        traces.append(falling | {"line": {"color": "#999999", "dash": "dash"}})
+    return go.Figure([go.Scatter(trace) for trace in traces], layout)

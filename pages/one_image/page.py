@@ -1,0 +1,134 @@
+"""One held-out image under each decoder: ln p(x|z,w) pixel by pixel, and its Monte-Carlo average over draws of z."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import streamlit as st
+
+from pages.one_image.estimate import choose_draws, show_estimate
+from pages.one_image.pixel_map import pixel_map
+from pages.shared.address import PageSettings, Setting, choice, whole
+from pages.shared.held_out import choose_image
+from pages.shared.naming import title
+from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.trained import RUN_SETTINGS, choose_runs, data_of, offer_again, vae_of
+from pages.shared.words import decoder_words, ending, page_words
+from vae_core.catalogue import DATASETS
+from vae_core.data import split
+from vae_core.errors import CheckpointError, DataError, SpecError, StoreError
+from vae_core.lessons.one_image import MOST_DRAWS, estimate, held_out_image, latent_of, pixels_at
+from vae_core.spec import RunSpec
+from vae_core.values import shown
+
+SIDE = max(info.side for info in DATASETS.values())
+MOST_HELD_OUT = max(info.n_images for info in DATASETS.values()) // 2
+
+
+def read_pixel(name: str, texts: list[str]) -> str:
+    found = re.fullmatch(r"([0-9]{1,2}),([0-9]{1,2})", texts[-1])
+    if found is None or max(map(int, found.groups())) >= SIDE:
+        raise SpecError(name, f"pixel is {shown(texts[-1])}; allowed: row,column, each from 0 to {SIDE - 1}.")
+    return ",".join(str(int(one)) for one in found.groups())
+
+
+SETTINGS = PageSettings(
+    "one_image",
+    {
+        **RUN_SETTINGS,
+        "image": whole(0, MOST_HELD_OUT - 1, 0),
+        "z": choice(["mean", "draw"], "mean"),  # m, or the first of the draws
+        "pixel": Setting("", read_pixel),  # "" is the costliest one
+        "L": whole(1, MOST_DRAWS, 100),
+        "draw": whole(0, 9999, 0),
+    },
+)
+
+
+# What is chosen ------------------------------------------------------------------------------------------------------
+
+
+def choose(spec: RunSpec) -> tuple[int, int | None]:
+    """The number of a held-out image, and the seed of its z; None for z = m."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        labels = data_of(spec.dataset).labels[split(spec)[1]]  # (n_held_out,)
+        by_class = "The first of class" if "fashion" in spec.dataset else "The first digit"
+        number = choose_image(SETTINGS, labels, by_class=by_class)
+        st.segmented_control(
+            "z is",
+            ["mean", "draw"],
+            format_func={"mean": "m, the mean of q(z|x)", "draw": "one draw from q(z|x)"}.__getitem__,
+            required=True,
+            wrap=True,
+            **SETTINGS.keep("z"),
+        )
+    return number, SETTINGS["draw"] if SETTINGS["z"] == "draw" else None
+
+
+def pixel_number(side: int) -> int:
+    """The pixel of the link; -1 for the costliest."""
+    if not SETTINGS["pixel"]:
+        return -1
+    row, column = map(int, SETTINGS["pixel"].split(","))
+    if max(row, column) >= side:
+        st.warning(f"pixel is {row},{column}; these images have rows and columns 0 to {side - 1}.")
+        SETTINGS["pixel"] = ""
+        return -1
+    return row * side + column
+
+
+def explained(spec: RunSpec) -> str:
+    """What fits what this decoder assumes."""
+    if spec.loss_only:
+        return words["A loss on grey pixels"]
+    if spec.likelihood == "gaussian_identity" and spec.sigma != 1:
+        return words["Under another fixed σ"]
+    return decoder_words(spec.likelihood)["One image"]
+
+
+# The page ------------------------------------------------------------------------------------------------------------
+
+SETTINGS.follow()
+words = page_words("one_image")
+engine = get_engine()
+st.title("One image")
+st.markdown(words["Intro"])
+try:
+    specs = choose_runs(SETTINGS, engine)
+    vaes = {}
+    for spec in specs:
+        try:
+            vaes[spec.likelihood] = vae_of(spec, engine.store)
+        except CheckpointError as error:
+            offer_again(spec, error, engine)
+    if vaes:
+        spec = next(vae.spec for vae in vaes.values())  # the others differ in p(x|z,w) alone: the same images
+        side = math.isqrt(spec.n_pixels)
+        number, seed = choose(spec)
+        x = held_out_image(spec, data_of(spec.dataset), number)
+        views = [(vae.spec, pixels_at(vae, x, latent_of(vae, x, seed))) for vae in vaes.values()]
+except (StoreError, DataError) as error:
+    st.error(str(error), icon=":material/hard_drive:")
+    vaes = {}
+
+if vaes:
+    st.subheader("Which pixels cost how many nats")
+    st.markdown(words["The map"])
+    pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
+    pixel_map(x.numpy(), views, pixel_number(side), pick)
+    for (spec, _), column in zip(views, st.columns(len(views))):
+        column.markdown(f"**{title(spec)}.** {explained(spec)}")
+
+    st.subheader("The Monte-Carlo estimate of the ELBO")
+    st.markdown(words["The estimate"])
+    choose_draws(SETTINGS)
+    st.markdown(words["The charts"])
+    for vae, column in zip(vaes.values(), st.columns(len(vaes))):
+        with column, st.container(border=True):
+            at_mean = pixels_at(vae, x, latent_of(vae, x, None)).total
+            show_estimate(vae.spec, estimate(vae, x, SETTINGS["L"], SETTINGS["draw"]), at_mean)
+    st.markdown(words["The standard error"])
+SETTINGS.mirror()
+ending(words)
+show_engine_state(engine)

@@ -1,0 +1,104 @@
+"""The pictures of one image under each decoder, in which a pixel can be picked: Python's side of the widget."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from plotly.colors import sequential
+
+from pages.shared.figures import COLOURS
+from pages.shared.naming import badge, ln_p_is, title
+from pages.shared.numbers import nats
+from pages.shared.widget import widget
+from vae_core.lessons.one_image import Pixels
+from vae_core.spec import RunSpec
+
+PALETTES = {"grey": ["#000000", "#ffffff"], "viridis": sequential.Viridis, "cost": sequential.Magma[::-1]}
+SYMBOLS = {"probs": "λ", "loc": "μ", "scale": "σ", "mean": "mean", "stddev": "σ"}
+KEY = "one_image.map"
+Row = Callable[[np.ndarray], int]
+
+_MAP = widget("one_image", "pixel_map", "svg")
+
+
+def pixel_map(x: np.ndarray, views: list[tuple[RunSpec, Pixels]], pixel: int, picked: Callable[[int], None]) -> None:
+    """Draw x (n_pixels,) and what each decoder says of its pixels. `pixel` is marked first, -1 for the costliest;
+    `picked` hears of another once the pointer or key is let go."""
+    side = round(len(x) ** 0.5)
+    rows = [x]  # (n_pixels,) each
+
+    def row(values: np.ndarray) -> int:
+        rows.append(values)
+        return len(rows) - 1
+
+    def released() -> None:
+        found = st.session_state[KEY]["pixel"]
+        if isinstance(found, int) and 0 <= found < len(x):  # a browser can send anything
+            picked(found)
+
+    decoders = [_panel(spec, pixels, row) for spec, pixels in views]
+    _MAP(
+        key=KEY,
+        data={
+            "side": side,
+            "pixel": pixel,
+            "start": decoders[0]["costliest"],
+            "palettes": PALETTES,
+            "input": _grey(0, "x, the image", "The image x."),
+            "decoders": decoders,
+            "arrays": base64.b64encode(np.stack(rows).astype("<f4").tobytes()).decode(),
+        },
+        on_pixel_change=released,
+    )
+
+
+def _panel(spec: RunSpec, pixels: Pixels, row: Row) -> dict[str, Any]:
+    row_of = {name: row(values) for name, values in pixels.parameters.items()} | {"log_prob": row(pixels.log_prob)}
+    whole, one = ("−BCE", "−BCE of x_d") if spec.loss_only else ("ln p(x|z,w)", "ln p(x_d|z,w)")
+    low, high = float(pixels.log_prob.min()), float(pixels.log_prob.max())
+    cost = {
+        "name": "log_prob",
+        "row": row_of["log_prob"],
+        "palette": "cost",
+        "low": low,
+        "high": high,
+        "ends": [nats(low, 2), nats(high, 2)],
+        "caption": f"{one}, nats",
+        "alt": f"{one} of each pixel under {title(spec)}, {nats(low, 2)} to {nats(high, 2)} nats.",
+    }
+    images = [_parameter(spec, name, values, row_of[name]) for name, values in pixels.parameters.items()]
+    return {
+        "title": title(spec),
+        "kind": ln_p_is(spec),
+        "badge": re.sub(r".*\[(.*)\]", r"\1", badge(spec)),
+        "term": one,
+        "total": f"{whole} = Σ_d {one} = {nats(pixels.total)} nats",
+        "colour": COLOURS[spec.likelihood],
+        "family": pixels.family,
+        "rows": row_of,
+        "costliest": pixels.costliest,
+        "images": [*filter(None, images), cost],
+    }
+
+
+def _parameter(spec: RunSpec, name: str, values: np.ndarray, row: int) -> dict[str, Any] | None:
+    """The picture of a parameter; None where it is the same at every pixel."""
+    if name not in SYMBOLS or not np.ptp(values):
+        return None
+    symbol = SYMBOLS[name]
+    alt = f"{symbol} of each pixel under {title(spec)}."
+    low, high = float(values.min()), float(values.max())
+    if name not in ("scale", "stddev"):
+        clipped = ", clipped for display" if low < 0 or high > 1 else ""
+        return _grey(row, ("mean" if name == "mean" else f"mean {symbol}_d") + clipped, alt) | {"name": name}
+    scale = {"palette": "viridis", "low": low, "high": high, "log": low > 0, "ends": [f"{low:.2g}", f"{high:.2g}"]}
+    return {"name": name, "row": row, "alt": alt, "caption": f"{symbol}_d, log scale", **scale}
+
+
+def _grey(row: int, caption: str, alt: str) -> dict[str, Any]:
+    return {"row": row, "palette": "grey", "low": 0, "high": 1, "ends": ["0", "1"], "caption": caption, "alt": alt}

@@ -1,0 +1,47 @@
+"""The questions people bring: predict, then see the answer and open the page that shows it."""
+
+import streamlit as st
+
+from pages.questions.quiz import Question, questions
+from pages.shared.address import PageSettings, choice, free_text
+from pages.shared.words import ending, page_words
+
+asked = questions()
+words = page_words("questions")
+SETTINGS = PageSettings("questions", {"search": free_text(), "question": choice(["", *(one.key for one in asked)], "")})
+SETTINGS.follow()
+
+
+def show(one: Question) -> None:
+    # Showing it is one of the choices: a button below them would move while they appear.
+    choices = [*one.options, "Just show me"]
+    if one.options and st.radio(one.predict, choices, index=None, key=f"questions.guess.{one.key}") is None:
+        return
+    st.markdown(one.answer)
+    for link in one.links:
+        st.page_link(
+            f"pages/{link.page}/page.py", label=link.label, query_params=link.query, icon=":material/open_in_new:"
+        )
+
+
+st.title("Questions")
+st.markdown(words[""])
+
+
+@st.fragment(key="questions")
+def listed() -> None:
+    st.text_input("Search the questions", type="search", live=True, **SETTINGS.keep("search"))
+    found = [one for one in asked if one.matches(SETTINGS["search"] or "")]
+    st.caption(f"{len(found)} of {len(asked)} questions")
+    if not found:
+        st.info("No question has all these words. Try fewer.", icon=":material/search_off:")
+    for one in found:
+        box = st.expander(one.belief, expanded=one.key == SETTINGS["question"], key=one.key, on_change="rerun")
+        if box.open:
+            with box:
+                show(one)
+    SETTINGS.mirror()
+
+
+listed()
+ending(words)

@@ -1,0 +1,61 @@
+"""The questions of `assets/questions.md`: a belief, a prediction to make, the answer, and where to see it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from pages.shared.words import Parts, glossary, with_terms
+from vae_core.folders import ASSETS
+
+
+@dataclass(frozen=True)
+class Link:
+    label: str
+    page: str  # a folder of pages/
+    query: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Question:
+    belief: str
+    predict: str
+    options: list[str]
+    answer: str
+    links: list[Link]
+
+    @property
+    def key(self) -> str:
+        """Its name in the address: the first words of the belief."""
+        return "-".join(re.findall(r"\w+", self.belief.lower())[:8])
+
+    def matches(self, search: str) -> bool:
+        """Whether every word searched for is somewhere in it."""
+        text = " ".join([self.belief, self.predict, *self.options, self.answer]).lower()
+        return all(word in text for word in search.lower().split())
+
+
+def questions() -> list[Question]:
+    """In the order of the file, which a teacher may edit while the app runs."""
+    parts = Parts(ASSETS / "questions.md")
+    parts.pop("")
+    terms = glossary()
+    return [_question(belief, body, terms) for belief, body in parts.items()]
+
+
+def _question(belief: str, body: str, terms: dict[str, str]) -> Question:
+    paragraphs = lambda name: re.findall(rf"^{name}: *(.+)$", body, flags=re.MULTILINE)
+    links = [_link(*found) for line in paragraphs("Open") for found in re.findall(r"\[([^\]]+)\]\(([^)]+)\)", line)]
+    return Question(
+        belief=belief,
+        predict=" ".join(paragraphs("Predict")),
+        options=re.findall(r"^- +(.+)$", body, flags=re.MULTILINE),
+        answer=with_terms("\n\n".join(paragraphs("Answer")), terms),
+        links=links,
+    )
+
+
+def _link(label: str, address: str) -> Link:
+    parts = urlsplit(address)
+    return Link(label, parts.path, parse_qs(parts.query))

@@ -1,0 +1,41 @@
+"""Choosing one of a run's held-out images, by number or by its class."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.shared.address import PageSettings
+
+
+def choose_image(
+    settings: PageSettings,
+    labels: np.ndarray,
+    name: str = "image",
+    label: str = "Held-out image",
+    by_class: str = "",
+) -> int:
+    """Draw the choice and return the number; `labels` (n,) are those of the held-out images. `by_class` labels a second
+    control that goes to the first image of a class; without it there is none."""
+    if settings[name] >= len(labels):  # from a link, or from a run with more images
+        allowed = f"a whole number from 0 to {len(labels) - 1}"
+        st.warning(f"{label} is {settings[name]}; allowed: {allowed}. 0 is shown.")
+        settings[name] = 0
+    number = st.number_input(
+        label,
+        0,
+        len(labels) - 1,
+        width=170,
+        help=f"0 to {len(labels) - 1}: images that the decoder was not trained on.",
+        **settings.keep(name),
+    )
+    if by_class:
+        key = f"{settings.page}.{name} class"
+        st.session_state[key] = int(labels[number])
+
+        def first_of_class() -> None:
+            settings[name] = int(np.argmax(labels == st.session_state[key]))
+
+        classes = np.unique(labels).tolist()
+        st.segmented_control(by_class, classes, required=True, key=key, on_change=first_of_class, wrap=True)
+    return number

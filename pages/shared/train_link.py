@@ -1,0 +1,58 @@
+"""The Train page's settings as its address holds them, read with the rules of RunSpec; and links that set them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.address import Address, PageSettings, Setting
+from vae_core.errors import SpecError
+from vae_core.shipped import DECODERS
+from vae_core.spec import SETTINGS, RunSpec
+from vae_core.values import shown
+
+TRAIN = "pages/train/page.py"
+FIELDS = [name for name in SETTINGS if name != "likelihood"]
+
+
+def _read(name: str, texts: list[str]) -> Any:
+    value = SETTINGS[name].rule.read(name, texts[-1])
+    RunSpec.from_dict({name: value})  # which may cost too much
+    return layers(value) if name == "hidden" else value
+
+
+def _read_decoders(name: str, texts: list[str]) -> list[str]:
+    return list(dict.fromkeys(RunSpec(likelihood=text).likelihood for text in texts))
+
+
+def layers(sizes: Sequence[int]) -> str:
+    """As the form has them."""
+    return ", ".join(map(str, sizes))
+
+
+def _no_run(name: str, texts: list[str]) -> Any:
+    raise SpecError(name, f"No run {shown(texts[-1])} is kept here; choose its settings below and press Train.")
+
+
+TRAIN_SETTINGS = PageSettings(
+    "train",
+    {
+        **{name: Setting(getattr(RunSpec, name), _read) for name in FIELDS},
+        "hidden": Setting(layers(RunSpec.hidden), _read, lambda sizes: [sizes.replace(" ", "")]),
+        "decoders": Setting(list(DECODERS), _read_decoders, list),
+        "run": Setting("", _no_run),
+    },
+)
+
+
+def link_to(specs: Sequence[RunSpec]) -> Address:
+    """The Train page's address with the settings of these specs, which differ in their likelihood alone."""
+    values = {name: getattr(specs[0], name) for name in FIELDS}
+    values |= {"hidden": layers(specs[0].hidden), "decoders": [spec.likelihood for spec in specs]}
+    return TRAIN_SETTINGS.link(**values)
+
+
+def open_on_train(spec: RunSpec, label: str = "Open it on the Train page") -> None:
+    st.page_link(TRAIN, label=label, icon=":material/model_training:", query_params=link_to([spec]))

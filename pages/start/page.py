@@ -1,0 +1,68 @@
+"""The question, and the same digit under three answers: from runs that ship with the app, without training."""
+
+import streamlit as st
+
+from pages.shared.address import PageSettings, whole
+from pages.shared.figures import enlarged
+from pages.shared.numbers import nats
+from pages.shared.run_view import heading
+from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.train_link import TRAIN
+from pages.shared.words import explanation, show_glossary
+from vae_core.likelihoods import LIKELIHOODS
+from vae_core.shipped import N_DRAWS, SPECS, load_examples
+from vae_core.tiles import png
+
+SETTINGS = PageSettings("start", {"digit": whole(0, 9, 3)})
+SETTINGS.follow()
+inputs, examples = load_examples()
+
+
+def draw_again() -> None:
+    st.session_state["draw"] = (st.session_state.get("draw", 0) + 1) % N_DRAWS
+
+
+st.title("What exactly is ln p(x|z,w)?")
+st.markdown(
+    "The decoder of a VAE does not draw an image. It computes the **parameters of a distribution over images**. x is "
+    "an image, z its code, w the decoder's weights, and ln p(x|z,w) is the log of the probability, or density, that "
+    "this distribution gives to x. You choose that distribution, and −ln p(x|z,w) goes into the loss. The network "
+    "itself is deterministic; the noise around its output is assumed."
+)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    digit = st.segmented_control(
+        "A held-out digit x", list(range(10)), required=True, wrap=True, **SETTINGS.keep("digit")
+    )
+    st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
+    if st.button("Train them yourself", icon=":material/play_arrow:", type="primary"):
+        st.switch_page(TRAIN)
+SETTINGS.mirror()
+draw = st.session_state.get("draw", 0)
+for (key, under), column in zip(examples.items(), st.columns(len(examples))):
+    name, example = LIKELIHOODS[key].name, under[digit]
+    with column, st.container(border=True):
+        heading(SPECS[key])
+        st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
+        pictures = [
+            (inputs[digit], "input x", f"The held-out digit {digit}"),
+            (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
+            (example.samples[draw], "one sample, clipped", f"A draw from p(x|z,w) under {name}, clipped for display"),
+        ]
+        with st.container(horizontal=True, gap="small"):
+            for image, caption, alt in pictures:
+                st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
+        st.markdown(explanation(key)[0])
+st.markdown(
+    "The three numbers do not rank the decoders. The first is the log of the **probability** of this black-and-white "
+    "image, so it cannot exceed 0. The other two are logs of **densities**, probability per unit of grey multiplied "
+    "over 784 pixels (black is 0, white is 1), and a density may exceed 1: at σ = 1 an image's log cannot exceed "
+    "−720.4, small learned σ take it far above 0. And each is for one z only, without the loss's other term, the KL."
+)
+st.caption(
+    f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits; z is the encoder's mean."
+    f" Means and samples are clipped to [0,1] for display; this is draw {draw + 1} of {N_DRAWS} made then. Remake "
+    "all of it with `python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
+    "Code: `log_prob` in `vae_core/likelihoods.py`."
+)
+show_glossary()
+show_engine_state(get_engine())

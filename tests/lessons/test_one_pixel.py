@@ -1,0 +1,81 @@
+"""One pixel, against torch.distributions, SciPy and finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from scipy import integrate, stats
+
+from vae_core.lessons.one_pixel import ACTIVATIONS, DECODERS, VARIANCE_FLOOR, one_pixel, shares, tiny_network
+from vae_core.likelihoods import LIKELIHOODS
+
+STATES = [(a, x, log_var) for a in (-5.5, -0.3, 0.5, 4.0) for x in (0.0, 0.4, 1.0) for log_var in (-8.0, -2.0, 1.5)]
+
+
+@pytest.mark.parametrize(("a", "x", "log_var"), STATES)
+def test_heights_are_those_of_the_named_distributions(a: float, x: float, log_var: float) -> None:
+    coin = stats.bernoulli(1 / (1 + math.exp(-a)))
+    seen = one_pixel("bernoulli", a, x)
+    assert seen.mean == pytest.approx(coin.mean())
+    assert seen.stddev == pytest.approx(coin.std())
+    assert seen.log_prob == pytest.approx(x * coin.logpmf(1) + (1 - x) * coin.logpmf(0))
+    assert seen.outside == 0
+    for seen, sigma in [
+        (one_pixel("gaussian_identity", a, x, sigma=0.7), 0.7),
+        (one_pixel("gaussian_learned", a, x, log_var), math.sqrt(max(math.exp(log_var), VARIANCE_FLOOR))),
+    ]:
+        normal = stats.norm(a, sigma)
+        assert (seen.mean, seen.stddev) == pytest.approx((a, sigma))
+        assert seen.log_prob == pytest.approx(normal.logpdf(x))
+        assert seen.outside == pytest.approx(normal.cdf(0) + normal.sf(1))
+
+
+@pytest.mark.parametrize("key", DECODERS)
+@pytest.mark.parametrize(("a", "x", "log_var"), STATES)
+def test_slopes_are_those_of_finite_differences(key: str, a: float, x: float, log_var: float) -> None:
+    loss = lambda a, log_var: -one_pixel(key, a, x, log_var, sigma=0.7).log_prob
+    h = 1e-6
+    slopes = [(loss(a + h, log_var) - loss(a - h, log_var)) / (2 * h)]
+    if LIKELIHOODS[key].learns_sigma:
+        slopes.append((loss(a, log_var + h) - loss(a, log_var - h)) / (2 * h))
+    assert one_pixel(key, a, x, log_var, sigma=0.7).slopes == pytest.approx(slopes, rel=1e-5, abs=1e-5)
+
+
+def test_two_out_of_three_draws_of_a_unit_gaussian_are_no_grey_level() -> None:
+    assert round(one_pixel("gaussian_identity", 0.5, 0.5).outside, 3) == 0.617
+
+
+def test_a_grey_pixel_makes_the_bernoulli_formula_no_distribution() -> None:
+    formula = lambda x: math.exp(one_pixel("bernoulli", 0.5, x).log_prob)
+    assert integrate.quad(formula, 0, 1)[0] < 0.6  # the integral a density would have is 1
+    lightest = min((-one_pixel("bernoulli", a / 100, 0.3).log_prob, a / 100) for a in range(-300, 300))[1]
+    assert lightest == pytest.approx(math.log(0.3 / 0.7), abs=0.01)  # yet its minimum is at lambda = x
+
+
+def test_the_floor_is_told_and_flat() -> None:
+    below, above = (one_pixel("gaussian_learned", 0.5, 0.9, log_var) for log_var in (-7.0, -6.9))
+    assert (below.on_floor, above.on_floor) == (True, False)
+    assert below.stddev == pytest.approx(math.sqrt(VARIANCE_FLOOR))
+    assert below.slopes[1] == 0 and above.slopes[1] != 0
+    assert not one_pixel("gaussian_identity", 0.5, 0.9, -8.0).on_floor
+
+
+def test_the_tiny_network_bends_by_its_hidden_activation_alone() -> None:
+    h = {"sigmoid": torch.nn.Sigmoid(), "relu": torch.nn.ReLU(), "gelu": torch.nn.GELU()}
+    for activation in ACTIVATIONS:
+        for z in (-3.0, -0.5, 0.0, 1.7):
+            inputs = torch.tensor([2 * z + 1, -1.5 * z - 1, z - 1.5])
+            by_hand = 0.7 * h[activation](inputs)[0] + 0.6 * h[activation](inputs)[1] - 2.4 * h[activation](inputs)[2]
+            assert tiny_network(z, activation) == pytest.approx(float(by_hand), abs=1e-5)
+    assert len({round(tiny_network(1.0, activation), 3) for activation in ACTIVATIONS}) == 3
+
+
+def test_sigmoids_are_independent_and_a_softmax_shares_one_unit() -> None:
+    coins, classes = shares([2.0, 2.0, -1.0, -1.0])
+    more_coins, more_classes = shares([4.0, 2.0, -1.0, -1.0])
+    assert coins == pytest.approx(stats.logistic.cdf([2, 2, -1, -1]))
+    assert more_coins[1:] == coins[1:]
+    assert sum(classes) == pytest.approx(1) and sum(more_classes) == pytest.approx(1)
+    assert all(after < before for before, after in zip(classes[1:], more_classes[1:]))

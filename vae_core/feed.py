@@ -1,0 +1,59 @@
+"""From a data set to what a model sees: which images, in which order, scaled to [0,1] and made black and white."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+
+import torch
+from torch import Generator, Tensor
+
+from vae_core.data import Dataset, split
+from vae_core.model import stream
+from vae_core.spec import RunSpec
+
+EVALUATION_BATCH = 125  # a thousand at once would hold 60 MB of temporaries a worker, and is slower
+CPU = torch.device("cpu")
+
+
+class Feed:
+    """Batches on the device. The images stay uint8 there: a quarter of the memory, and free to convert."""
+
+    def __init__(self, spec: RunSpec, data: Dataset, device: torch.device = CPU):
+        self.spec, self.levels, self.device = spec, data.levels, device
+        train_part, held_out_part = split(spec)
+        self.images = torch.from_numpy(data.images).to(device)  # (n, n_pixels) uint8
+        self.train_part = torch.from_numpy(train_part).to(device)
+        self.held_out_part = torch.from_numpy(held_out_part).to(device)
+
+    def epoch(self, epoch: int, skip: int) -> Iterator[Tensor]:
+        """Indices of the batches of one pass, in an order that only seed and epoch decide, less the first `skip`."""
+        order = torch.randperm(len(self.train_part), generator=stream(self.spec.seed, f"order {epoch}"))
+        for rows in order.to(self.device).split(self.spec.batch_size)[skip:]:
+            yield self.train_part[rows]
+
+    def part(self, indices: Tensor) -> Iterator[Tensor]:
+        """All of these images in batches small enough for the cache, binarised alike every time."""
+        generator = stream(self.spec.seed, "held-out pixels", self.device)
+        for some in indices.split(EVALUATION_BATCH):
+            yield self.pixels(some, generator)
+
+    def held_out(self, most: int | None = None) -> Tensor:
+        """The first `most` held-out images, or all, as the model sees them: (n, n_pixels)."""
+        batches = (
+            None if most is None else math.ceil(most / EVALUATION_BATCH)
+        )  # whole ones, so that tosses are the same
+        return torch.cat(list(islice(self.part(self.held_out_part), batches)))[:most]
+
+    def pixels(self, indices: Tensor, generator: Generator) -> Tensor:
+        """Those images, (batch, n_pixels) in [0,1]; `generator` is for pixels that are tossed."""
+        x = self.images.index_select(0, indices).float() / self.levels
+        return binarized(x, self.spec.binarize, generator)
+
+
+def binarized(x: Tensor, how: str, generator: Generator | None = None) -> Tensor:
+    """Grey x in [0,1] as it is, cut at one half, or each pixel white with its grey as probability: see BINARIZE."""
+    if how == "threshold":
+        return (x > 0.5).float()
+    return torch.bernoulli(x, generator=generator) if how == "stochastic" else x

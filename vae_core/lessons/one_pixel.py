@@ -1,0 +1,85 @@
+"""One decoder output, one pixel: every number of the page One pixel, in float64.
+
+The tiny network z -> a stands for any decoder. Its hidden activation bends the curve and nothing else: what a means
+is the likelihood's business.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vae_core.likelihoods import LIKELIHOODS, Likelihood
+from vae_core.support import Support
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DECODERS = ("bernoulli", "gaussian_identity", "gaussian_learned")
+VARIANCE_FLOOR = 1e-3
+ACTIVATIONS = ("sigmoid", "relu", "gelu")
+# a = sum_k OUT_k h(IN_k z + BIAS_k) + w0, with h the hidden activation: fixed, not trained.
+IN, BIAS, OUT = (2.0, -1.5, 1.0), (1.0, -1.0, -1.5), (0.7, 0.6, -2.4)
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """p(x|z,w) of one pixel: its parameters, and what it says of one observed x. Logs in nats."""
+
+    mean: float  # lambda of a Bernoulli, mu of a Gaussian
+    stddev: float
+    log_prob: float  # ln of a mass or a density, as LIKELIHOODS[key].kind says; on grey x a Bernoulli's is minus a loss
+    slopes: tuple[float, ...]  # d(-ln p)/d(raw output), one a raw output: a, then ln sigma^2 where there is one
+    outside: float  # the exact probability that a draw from p(x|z,w) is below 0 or above 1
+    on_floor: bool  # whether sigma^2 is the floor instead of what the network asks for
+
+
+def one_pixel(key: str, a: float, x: float, log_var: float = 0.0, sigma: float = 1.0) -> Pixel:
+    """The likelihood `key` with one pixel, at the raw outputs a (and log_var, where it is an output), observed at x.
+
+    `sigma` counts for a Gaussian of fixed variance alone. The slopes are torch's own derivatives.
+    """
+    import torch
+
+    kind = LIKELIHOODS[key]
+    given = {"sigma": sigma, "variance_floor": VARIANCE_FLOOR}
+    likelihood = kind(1, **{name: given[name] for name in kind.settings})
+    values = [a, log_var] if likelihood.learns_sigma else [a]
+    outputs = torch.tensor(values, dtype=torch.float64, requires_grad=True)  # (n_outputs,)
+    log_prob = likelihood.log_prob(outputs, torch.tensor([x], dtype=torch.float64))  # ()
+    (slopes,) = torch.autograd.grad(-log_prob, outputs)  # (n_outputs,)
+    return Pixel(
+        mean=likelihood.mean(outputs).item(),
+        stddev=likelihood.stddev(outputs).item(),
+        log_prob=log_prob.item(),
+        slopes=tuple(slopes.tolist()),
+        outside=_outside(likelihood, outputs.detach()),
+        on_floor=likelihood.learns_sigma and log_var <= math.log(VARIANCE_FLOOR),
+    )
+
+
+def _outside(likelihood: Likelihood, outputs: Tensor) -> float:
+    if likelihood.support is not Support.REAL:
+        return 0.0
+    distribution = likelihood.distribution(outputs)
+    below, within = distribution.cdf(outputs.new_tensor(0.0)), distribution.cdf(outputs.new_tensor(1.0))
+    return (below + 1 - within).item()
+
+
+def tiny_network(z: float, activation: str) -> float:
+    """a - w0 of the tiny network."""
+    import torch
+
+    h = getattr(torch.nn.functional, activation)
+    wide, bias, out = (torch.tensor(values, dtype=torch.float64) for values in (IN, BIAS, OUT))  # (3,)
+    return float(out @ h(wide * z + bias))
+
+
+def shares(logits: list[float]) -> tuple[list[float], list[float]]:
+    """The same raw outputs as Bernoulli parameters, each pixel for itself, and as softmax makes them: one unit shared
+    by all."""
+    import torch
+
+    a = torch.tensor(logits, dtype=torch.float64)
+    return torch.sigmoid(a).tolist(), torch.softmax(a, dim=0).tolist()
