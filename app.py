@@ -1,8 +1,8 @@
 """The app: page set-up and navigation, nothing else. Run it with `streamlit run app.py`."""
 
 import streamlit as st
-
-from pages.shared.runtime import prepare_process
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PAGES = {  # by folder, which is the address too; the first is the default
     "start": ("What is ln p(x|z,w)?", ":material/help:"),
@@ -14,6 +14,17 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "latent": ("Latent space", ":material/scatter_plot:"),
     "questions": ("Questions", ":material/quiz:"),
 }
+context = get_script_run_ctx()
+if PagesManager.uses_pages_directory and context and context.pages_manager.intended_page_name in PAGES:
+    # A folder called pages/ makes Streamlit look for files in it until st.navigation has run once: the very first
+    # visitor of a server would be told that the linked page is not there. Ask again, now that it knows better.
+    PagesManager.uses_pages_directory = False
+    again = f"location.assign(location.pathname + '{context.pages_manager.intended_page_name}' + location.search)"
+    st.html(f"<script>{again}</script>", unsafe_allow_javascript=True)
+    st.stop()
+
+from pages.shared.runtime import prepare_process  # noqa: E402  seconds, which that visitor need not wait
+
 st.set_page_config(page_title="What is ln p(x|z,w)?", page_icon="assets/icon.png", layout="wide")
 page = st.navigation(
     [

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from vae_core import LIKELIHOODS, VAE, RunSpec, SpecError
 from vae_core.catalogue import BINARIZE, DATASETS
 from vae_core.spec import SETTINGS, cost
-from vae_core.values import Choice, Layers, Real, Whole
+from vae_core.values import Choice, Layers, Real, Whole, read
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = {name: setting.rule for name, setting in SETTINGS.items()}
@@ -296,7 +296,7 @@ def test_every_choice_is_allowed() -> None:
     ],
 )
 def test_a_setting_is_read_from_a_word(name: str, text: str, value: Any) -> None:
-    assert getattr(small(**{name: RULES[name].read(name, text)}), name) == value
+    assert getattr(small(**{name: read(RULES[name], name, text)}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_a_setting_is_read_from_a_word(name: str, text: str, value: Any) -> None
 )
 def test_a_word_that_is_no_setting_is_refused_by_the_spec(name: str, text: str) -> None:
     with pytest.raises(SpecError) as caught:
-        small(**{name: RULES[name].read(name, text)})
+        small(**{name: read(RULES[name], name, text)})
     assert caught.value.field == name
 
 

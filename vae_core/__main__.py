@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from vae_core.errors import DataError, SpecError
 from vae_core.spec import SETTINGS, RunSpec
+from vae_core.values import read
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     device, as_json = options.pop("device"), options.pop("json")
     try:
-        spec = RunSpec.from_dict({name: SETTINGS[name].rule.read(name, text) for name, text in options.items()})
+        spec = RunSpec.from_dict({name: read(SETTINGS[name].rule, name, text) for name, text in options.items()})
         return run_train(spec, device, as_json)
     except (SpecError, DataError) as error:
         print(error, file=sys.stderr)

@@ -19,6 +19,11 @@ from vae_core.support import Support
 from vae_core.values import Choice, Layers, Real, Rule, Whole, shown
 
 BETA, SIGMA, SCALE = Real(0.0, 1000.0), Real(0.01, 30.0), Real(0.01, 1000.0)  # also for who looks for a value within
+_PIXELS = (
+    "A Bernoulli is a probability of black-and-white pixels only. *Tossed like coins* makes a pixel white with its "
+    "grey level as probability: anew at each training step, once and for all when held out."
+)
+_FLOOR = "The least σ² the learned-variance decoder may use; without it its density has no upper bound."
 MAX_MEMORY, MAX_SECONDS = 2 << 30, 2 * 3600.0  # what one run may be expected to take
 _OF_SOME = {name for kind in LIKELIHOODS.values() for name in kind.settings}
 _UNUSED = {key: _OF_SOME - set(kind.settings) for key, kind in LIKELIHOODS.items()}
@@ -50,28 +55,16 @@ class RunSpec:
     part of the run's identity. A new field must be `added_later`: the ids of earlier runs and links then stay.
     """
 
-    dataset: str = _setting(
-        "mnist", Choice({key: info.title for key, info in DATASETS.items()}), "Data", "The images to learn."
-    )
+    dataset: str = _setting("mnist", Choice({k: info.title for k, info in DATASETS.items()}), "Data", "What to learn.")
     likelihood: str = _setting(
-        "bernoulli",
-        Choice({key: kind.name for key, kind in LIKELIHOODS.items()}),
-        "Decoder, p(x|z,w)",
-        "What the decoder's outputs mean.",
+        "bernoulli", Choice({k: kind.name for k, kind in LIKELIHOODS.items()}), "Decoder", "What its outputs mean."
     )
     latent_dim: int = _setting(10, Whole(1, 64), "Latent size", "How many numbers z has.")
     hidden: tuple[int, ...] = _setting(
-        (400,),
-        Layers(4, Whole(1, 8192)),
-        "Layer sizes",
-        "Of the encoder, commas between; the decoder mirrors them.",
+        (400,), Layers(4, Whole(1, 8192)), "Layer sizes", "Of the encoder, commas between; the decoder mirrors them."
     )
     beta: float = _setting(
-        1.0,
-        BETA,
-        "β",
-        "Weight of the KL in what is maximised. The ELBO shown always has weight 1.",
-        step=0.5,
+        1.0, BETA, "β", "Weight of the KL in what is maximised. The ELBO shown always has weight 1.", step=0.5
     )
     mc_samples: int = _setting(
         1, Whole(1, 64), "L", "Draws of z for each image in the Monte-Carlo estimate of the reconstruction."
@@ -82,38 +75,15 @@ class RunSpec:
     )
     epochs: int = _setting(24, Whole(1, 10_000), "Epochs", "Passes over the training images.")
     seed: int = _setting(
-        0,
-        Whole(0, 2**31 - 1),
-        "Seed",
-        "Same seed, same result: weights, order of images, z and held-out images.",
+        0, Whole(0, 2**31 - 1), "Seed", "Same seed, same result: weights, order of images, z and held-out images."
     )
-    binarize: str = _setting(
-        "none",
-        Choice(BINARIZE),
-        "Pixels",
-        "A Bernoulli is a probability of black-and-white pixels only. *Tossed like coins* makes a pixel white with its "
-        "grey level as probability: anew at each training step, once and for all when held out.",
-    )
+    binarize: str = _setting("none", Choice(BINARIZE), "Pixels", _PIXELS)
     sigma: float = _setting(
-        1.0,
-        SIGMA,
-        "Fixed σ",
-        "Of the Gaussian N(μ, σ²I). 1 is identity covariance, what ½·SSE means.",
-        step=0.1,
+        1.0, SIGMA, "Fixed σ", "Of the Gaussian N(μ, σ²I). 1 is identity covariance, what ½·SSE means.", step=0.1
     )
-    variance_floor: float = _setting(
-        1e-3,
-        Real(1e-8, 1.0),
-        "Floor on σ²",
-        "The least σ² the learned-variance decoder may use; without it its density has no upper bound.",
-        step=0.001,
-    )
+    variance_floor: float = _setting(1e-3, Real(1e-8, 1.0), "Floor on σ²", _FLOOR, step=0.001)
     scale: float = _setting(
-        1.0,
-        SCALE,
-        "Laplace's b",
-        "Scale of the Laplace noise: its standard deviation is √2·b.",
-        step=0.1,
+        1.0, SCALE, "Laplace's b", "Scale of the Laplace noise: its standard deviation is √2·b.", step=0.1
     )
     held_out: float = _setting(0.2, Real(0.02, 0.5), "Held-out share", "Images kept away from training.", step=0.05)
 

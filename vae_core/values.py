@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,12 +13,18 @@ from vae_core.errors import SpecError
 
 
 class Rule(Protocol):
-    """`check` and `read` raise SpecError, whose sentence names the setting, says what it was and what is allowed."""
+    """`allowed` completes the sentence of refusal, `parse` reads a word typed or in a link (and gives back a text that
+    is none of these values), and `check` gives the value as it is kept, or raises SpecError."""
 
     @property
     def allowed(self) -> str: ...
-    def check(self, name: str, value: Any) -> Any: ...  # the value as it is kept
-    def read(self, name: str, text: str) -> Any: ...  # from a word typed or in a link
+    def parse(self, text: str) -> Any: ...
+    def check(self, name: str, value: Any) -> Any: ...
+
+
+def read(rule: Rule, name: str, text: str) -> Any:
+    """Raises SpecError, whose sentence names the setting and says what it was and what is allowed."""
+    return rule.check(name, rule.parse(text))
 
 
 @dataclass(frozen=True)
@@ -30,17 +36,15 @@ class Whole:
     def allowed(self) -> str:
         return f"a whole number from {self.low} to {self.high}"
 
-    def check(self, name: str, value: Any) -> int:
-        try:
-            whole = self.low - 1 if isinstance(value, bool) else operator.index(value)
-        except TypeError:
-            whole = self.low - 1
-        if not self.low <= whole <= self.high:
-            raise refusal(name, value, self)
-        return whole
+    def parse(self, text: str) -> int | str:
+        return int(text) if is_whole(text) else text
 
-    def read(self, name: str, text: str) -> int:
-        return self.check(name, int(text) if is_whole(text) else text)
+    def check(self, name: str, value: Any) -> int:
+        with suppress(TypeError):
+            whole = operator.index(value)
+            if self.low <= whole <= self.high and not isinstance(value, bool):
+                return whole
+        raise refusal(name, value, self)
 
 
 @dataclass(frozen=True)
@@ -52,21 +56,18 @@ class Real:
     def allowed(self) -> str:
         return f"a number from {self.low:g} to {self.high:g}"
 
-    def check(self, name: str, value: Any) -> float:
+    def parse(self, text: str) -> float | str:
         try:
-            real = math.nan if isinstance(value, bool | str) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            real = math.nan
-        if not self.low <= real <= self.high:  # also false for NaN
-            raise refusal(name, value, self)
-        return real + 0.0  # -0.0 and 0.0 are one value
-
-    def read(self, name: str, text: str) -> float:
-        try:
-            value: Any = int(text) if is_whole(text) else float(text)  # either is shown as it was written
+            return int(text) if is_whole(text) else float(text)  # either is shown as it was written
         except ValueError:
-            value = text
-        return self.check(name, value)
+            return text
+
+    def check(self, name: str, value: Any) -> float:
+        with suppress(TypeError, ValueError, OverflowError):
+            real = float(value) + 0.0  # -0.0 and 0.0 are one value
+            if self.low <= real <= self.high and not isinstance(value, bool | str):
+                return real
+        raise refusal(name, value, self)
 
     def nearest(self, value: float) -> float:
         return min(max(value, self.low), self.high)
@@ -83,13 +84,13 @@ class Choice:
     def called(self, option: Any) -> str:
         return self.options[option] if isinstance(self.options, Mapping) else str(option)
 
-    def check(self, name: str, value: Any) -> Any:
-        if value not in list(self.options):
-            raise refusal(name, value, self)
-        return value
+    def parse(self, text: str) -> Any:
+        return next((option for option in self.options if text == str(option)), text)
 
-    def read(self, name: str, text: str) -> Any:
-        return self.check(name, next((option for option in self.options if text == str(option)), text))
+    def check(self, name: str, value: Any) -> Any:
+        if value in list(self.options):  # a list, for what cannot be hashed
+            return value
+        raise refusal(name, value, self)
 
 
 @dataclass(frozen=True)
@@ -103,17 +104,15 @@ class Layers:
     def allowed(self) -> str:
         return f"1 to {self.most} layer sizes, each {self.size.allowed}"
 
-    def check(self, name: str, value: Any) -> tuple[int, ...]:
-        if not isinstance(value, list | tuple) or not 1 <= len(value) <= self.most:
-            raise refusal(name, value, self)
-        try:
-            return tuple(self.size.check(name, size) for size in value)
-        except SpecError:
-            raise refusal(name, value, self) from None
+    def parse(self, text: str) -> list[int | str] | str:
+        sizes = [self.size.parse(part.strip()) for part in text.split(",")]
+        return text if any(isinstance(size, str) for size in sizes) else sizes
 
-    def read(self, name: str, text: str) -> tuple[int, ...]:
-        sizes = [part.strip() for part in text.split(",")]
-        return self.check(name, [int(size) for size in sizes] if all(map(is_whole, sizes)) else text)
+    def check(self, name: str, value: Any) -> tuple[int, ...]:
+        with suppress(SpecError):
+            if isinstance(value, list | tuple) and 1 <= len(value) <= self.most:
+                return tuple(self.size.check(name, size) for size in value)
+        raise refusal(name, value, self)
 
 
 def is_whole(text: str) -> bool:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 from vae_core.errors import SpecError
-from vae_core.values import Choice, Real, Rule, Whole, shown
+from vae_core.values import Choice, Real, Rule, Whole, read, shown
 
 MOST_REFUSED = 5
 Address = dict[str, list[str]]
@@ -31,7 +30,7 @@ class Setting:
 def ruled(rule: Rule, default: Any) -> Setting:
     """A setting with one value, which the link's last text names."""
     write = (lambda value: [f"{value:.10g}"]) if isinstance(rule, Real) else (lambda value: [str(value)])
-    return Setting(default, lambda name, texts: rule.read(name, texts[-1]), write)
+    return Setting(default, lambda name, texts: read(rule, name, texts[-1]), write)
 
 
 def choice(options: Sequence[Any], default: Any) -> Setting:
@@ -76,9 +75,8 @@ class PageSettings:
     def follow(self, opened: Callable[[Address], Address] = lambda address: address) -> None:
         """Call first. Entering the page by a link sets what the link says (`opened` may rewrite it before) and
         brings the rest to its defaults; a part refused is told, and leaves that setting as it was."""
-        _leave_legacy_pages()
         state = st.session_state
-        address = _address() or state.pop("link", {})
+        address = _address()
         entered, state["page"] = state.get("page") != self.page, self.page
         if entered and address:
             address = opened(address)
@@ -121,15 +119,6 @@ def parse(settings: Mapping[str, Setting], address: Address) -> tuple[dict[str, 
 def plain(text: str) -> str:
     """Words from a link as words: no Markdown of a stranger's draws images or links into this page."""
     return re.sub(r"([\\`*\[\]<$~])", r"\\\1", text)
-
-
-def _leave_legacy_pages() -> None:
-    """A server whose very first visitor follows a link to a page runs that page alone, as Streamlit did before
-    st.navigation, because the folder is called pages/. Run it again through app.py."""
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.session_state["link"] = _address()
-        st.rerun()  # which forgets what the address said
 
 
 def _address() -> Address:

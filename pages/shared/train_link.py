@@ -11,14 +11,14 @@ from pages.shared.address import Address, PageSettings, Setting
 from vae_core.errors import SpecError
 from vae_core.shipped import DECODERS
 from vae_core.spec import SETTINGS, RunSpec
-from vae_core.values import shown
+from vae_core.values import read, shown
 
 TRAIN = "pages/train/page.py"
 FIELDS = [name for name in SETTINGS if name != "likelihood"]
 
 
 def _read(name: str, texts: list[str]) -> Any:
-    value = SETTINGS[name].rule.read(name, texts[-1])
+    value = read(SETTINGS[name].rule, name, texts[-1])
     RunSpec.from_dict({name: value})  # which may cost too much
     return layers(value) if name == "hidden" else value
 

@@ -10,7 +10,7 @@ from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.store import Store
 from vae_core.spec import SETTINGS, RunSpec, cost
-from vae_core.values import Choice, Real, Whole
+from vae_core.values import Choice, Real, Whole, read
 
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
@@ -61,7 +61,7 @@ def _specs() -> dict[str, RunSpec]:
         st.info("Choose at least one decoder to train.", icon=":material/touch_app:")
     values = {name: TRAIN_SETTINGS[name] for name in FIELDS}
     try:
-        values["hidden"] = SETTINGS["hidden"].rule.read("hidden", values["hidden"])
+        values["hidden"] = read(SETTINGS["hidden"].rule, "hidden", values["hidden"])
         specs = {key: RunSpec(likelihood=key, **values) for key in chosen}
     except SpecError as error:
         st.error(str(error), icon=":material/block:")
