@@ -112,10 +112,10 @@ class _Loop:
     def run(self, should_stop: Callable[[], bool]) -> Iterator[Snapshot]:
         spec, state = self.spec, self.state
         stride, stride_of_curve = snapshot_stride(spec), curve_stride(spec)
-        seen = self.look()
-        if seen is None:
+        evaluation = self.evaluate_live()
+        if evaluation is None:
             raise CheckpointError("The saved weights give no finite loss; train this run again.")
-        yield self.snapshot(seen)
+        yield self.snapshot(evaluation)
         while state.step < spec.total_steps:
             epoch, skip = divmod(state.step, spec.steps_per_epoch)
             for rows in self.feed.epoch(epoch, skip):
@@ -127,13 +127,13 @@ class _Loop:
                     yield self.diverged()
                     return
                 if state.step % stride == 0 and state.step < spec.total_steps:
-                    seen = self.look()
-                    if seen is None:
+                    evaluation = self.evaluate_live()
+                    if evaluation is None:
                         yield self.diverged()
                         return
                     del self.good  # before its successor is made: two would be 23 MB
                     self.good = state.capture()
-                    yield self.snapshot(seen)
+                    yield self.snapshot(evaluation)
         yield self.last_snapshot("done", "")
 
     def step(self, rows: Tensor) -> None:
@@ -166,12 +166,12 @@ class _Loop:
         generator = stream(self.spec.seed, "evaluation", self.feed.device)  # the same draws at every snapshot
         return evaluate(self.state.vae, self.feed.part(indices), generator)
 
-    def look(self) -> Evaluation | None:
+    def evaluate_live(self) -> Evaluation | None:
         """The held-out terms on up to LIVE_IMAGES images; None when the weights no longer give numbers."""
-        seen = self.evaluate(self.feed.held_out_part[:LIVE_IMAGES])
-        return seen if math.isfinite(seen.means.elbo) else None
+        evaluation = self.evaluate(self.feed.held_out_part[:LIVE_IMAGES])
+        return evaluation if math.isfinite(evaluation.means.elbo) else None
 
-    def snapshot(self, seen: Evaluation) -> Snapshot:
+    def snapshot(self, evaluation: Evaluation) -> Snapshot:
         state, n_train = self.state, len(self.feed.train_part)
         state.seconds = time.perf_counter() - self.started
         epoch, batches = divmod(state.step, self.spec.steps_per_epoch)
@@ -181,16 +181,16 @@ class _Loop:
             total_steps=self.spec.total_steps,
             images_seen=epoch * n_train + min(n_train, batches * self.spec.batch_size),
             seconds=state.seconds,
-            held_out=seen,
+            held_out=evaluation,
             pictures=take_pictures(state.vae, next(self.feed.part(self.feed.held_out_part[:LIVE_IMAGES]))),
             curve=curve,
         )
 
     def last_snapshot(self, status: Status, message: str) -> Snapshot:
-        seen = self.look()
-        if seen is None:
+        evaluation = self.evaluate_live()
+        if evaluation is None:
             return self.diverged()
-        snapshot = self.snapshot(seen)
+        snapshot = self.snapshot(evaluation)
         held_out = self.evaluate(self.feed.held_out_part)
         result = Result(
             train=self.evaluate(self.feed.train_part).means,

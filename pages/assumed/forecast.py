@@ -41,20 +41,20 @@ def show_forecast(code: LossCode, right: LossCode, dataset: str, words: Parts) -
     st.markdown(words["Forecast"])
     codes = {"What you wrote": code} if assumed.right_already(code) else {"What you wrote": code, "Corrected": right}
     values = eigenvalues(dataset)
-    seen = [assumed.forecast(one, values, excess_error(dataset, one.loss)) for one in codes.values()]
+    forecasts = [assumed.forecast(one, values, excess_error(dataset, one.loss)) for one in codes.values()]
     rows = [["", *codes], ["---"] * (len(codes) + 1), ["What it assumes", *map(noise_words, codes.values())]]
-    linear = [one.linear for one in seen if one.linear]
+    linear = [one.linear for one in forecasts if one.linear]
     if linear:
         rows += [
             ["Linear decoder: latents in use", *(f"{one.active} of {code.latent_dim}" for one in linear)],
             ["Linear decoder: KL, nats", *(nats(one.kl) for one in linear)],
             ["Linear decoder: ln p(x|w), nats, density", *(nats(one.log_likelihood) for one in linear)],
         ]
-    rows.append(["Any decoder: KL at most, nats", *(number(one.most_kl) for one in seen)])
-    outlook = assumed.outlook(code, seen[0], exact.best_variance(values, code.latent_dim))
-    tell, icon = (
+    rows.append(["Any decoder: KL at most, nats", *(number(one.most_kl) for one in forecasts)])
+    outlook = assumed.outlook(code, forecasts[0], exact.best_variance(values, code.latent_dim))
+    show, icon = (
         (st.info, ":material/info:") if outlook in ("fair", "no forecast") else (st.warning, ":material/warning:")
     )
-    tell(words[OUTLOOKS[outlook]], icon=icon)
+    show(words[OUTLOOKS[outlook]], icon=icon)
     escaped = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in escaped))

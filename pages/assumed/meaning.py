@@ -36,13 +36,13 @@ def show_meaning(code: LossCode, words: Parts) -> None:
     badge = kind if found.normalised else ":orange-badge[a loss, ln of no distribution]"
     if found.parameter == "sigma2":
         st.markdown(f"**p(x|z,w) = N(x; μ, σ²I)** {badge}")
-        say = (
+        sentence = (
             f"Every pixel is μ plus Gaussian noise of standard deviation **σ = {number(found.deviation)}**; black "
             f"to white is 1. The same best weights: ½·SSE + {number(found.value)}·KL."
         )
     elif found.parameter == "b":
         st.markdown(f"**p(x|z,w) = Laplace(x; μ, b)**, pixel by pixel {badge}")
-        say = (
+        sentence = (
             f"Every pixel is μ plus Laplace noise of scale **b = {number(found.value)}**, standard deviation √2·b = "
             f"{number(found.deviation)}, where black to white is 1. The same best weights: absolute error + "
             f"β·KL with β = {number(found.value)}."
@@ -51,10 +51,10 @@ def show_meaning(code: LossCode, words: Parts) -> None:
         name = "p(x|z,w) = Bernoulli(x; λ), pixel by pixel" if found.normalised else "No p(x|z,w)"
         st.markdown(f"**{name}** {badge}")
         times = f"The KL weighs **β = {number(found.value)}** times what the ELBO gives it."
-        say = "The KL has the weight that the ELBO gives it, **β = 1**." if math.isclose(found.value, 1) else times
-        say += " A Bernoulli has no width that could absorb this factor." if found.normalised else ""
+        sentence = "The KL has the weight that the ELBO gives it, **β = 1**." if math.isclose(found.value, 1) else times
+        sentence += " A Bernoulli has no width that could absorb this factor." if found.normalised else ""
     st.latex(assumed.derivation(code))
-    st.markdown(say)
+    st.markdown(sentence)
     if not found.normalised:
         st.markdown(words["No likelihood"])
     inside = (

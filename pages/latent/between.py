@@ -63,13 +63,13 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     figure.update_xaxes(title="share of the way", type="linear")
     figure.update_yaxes(title="ln density of z, nats")
     middle = STEPS // 2
-    told = "; ".join(
+    half_way = "; ".join(
         f"{path}: {nats(of['prior'][middle])} nats under the prior, "
         f"{nats(of['aggregate posterior'][middle])} under the aggregate posterior"
         for path, of in densities.items()
     )
-    st.plotly_chart(figure, key="latent.densities", alt=f"Log density of z along both paths. Half-way, {told}")
-    st.markdown(f":violet-badge[ln of a probability density of z, nats] Half-way: {told}.")
+    st.plotly_chart(figure, key="latent.densities", alt=f"Log density of z along both paths. Half-way, {half_way}")
+    st.markdown(f":violet-badge[ln of a probability density of z, nats] Half-way: {half_way}.")
     st.caption(
         f"The aggregate posterior here is the average of q(z|x) over the {len(run.codes):,} held-out images. At "
         "both ends the image's own q(z|x) dominates it; with more images its dips would be shallower."

@@ -22,7 +22,7 @@ REACH = 3.0
 def traversals(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["Traversals"])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        image, told = held_image(run, settings)
+        image, where = held_image(run, settings)
         latents = run.codes.order
         if len(latents) > MOST_ROWS and not st.toggle(f"All {len(latents)} latents", key="latent.all"):
             latents = latents[:MOST_ROWS]
@@ -34,7 +34,7 @@ def traversals(run: LatentRun, settings: PageSettings, words: Parts) -> None:
         alt=f"The mean of p(x|z,w) along each latent from −3 to 3, most KL first. {_collapsed(run)}",
         columns=[f"{value:g}".replace("-", "−") for value in values.tolist()],
     )
-    st.caption(f"Means of p(x|z,w), {run.name}; the other latents {told}. KL in nats per image, over held-out images.")
+    st.caption(f"Means of p(x|z,w), {run.name}; the other latents {where}. KL in nats per image, over held-out images.")
     st.markdown(_collapsed(run))
     with st.container(horizontal=True):
         name = f"traversals_{run.spec.likelihood}"

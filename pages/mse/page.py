@@ -118,9 +118,9 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
     found, bars = fit(residual), histogram(residual)
 
     def released() -> None:
-        told = st.session_state["mse.widget"].released
-        if told:
-            SETTINGS["sigma"], SETTINGS["draw"] = float(told["sigma"]), int(told["draw"])
+        sent = st.session_state["mse.widget"].released
+        if sent:
+            SETTINGS["sigma"], SETTINGS["draw"] = float(sent["sigma"]), int(sent["draw"])
 
     st.number_input(
         "σ, the noise assumed",

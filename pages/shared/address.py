@@ -88,7 +88,7 @@ class PageSettings:
                 self[name] = value
         for name, setting in self.settings.items():
             state.setdefault(f"{self.page}.{name}", setting.default)
-        _tell(state.get(f"{self.page} refused", []))
+        _warn(state.get(f"{self.page} refused", []))
 
     def mirror(self) -> None:
         """Call after the widgets: the address then says what differs from the defaults."""
@@ -125,7 +125,7 @@ def _address() -> Address:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
-def _tell(refused: list[str]) -> None:
+def _warn(refused: list[str]) -> None:
     for sentence in refused[:MOST_REFUSED]:
         st.warning(f"From the link: {plain(sentence)} What it says there is left out.", icon=":material/link_off:")
     if len(refused) > MOST_REFUSED:

@@ -24,11 +24,11 @@ def title(spec: RunSpec) -> str:
 def label(spec: RunSpec) -> str:
     """The title, the data, and whatever else is not as usual: tells runs apart in a list."""
     parts = [title(spec), DATASETS[spec.dataset].title, f"{spec.latent_dim} latents"]
-    told = {"dataset", "likelihood", "latent_dim", "epochs", "seed", "sigma", "scale"}  # here, or in the title
+    elsewhere = {"dataset", "likelihood", "latent_dim", "epochs", "seed", "sigma", "scale"}  # here, or in the title
     parts += [
         _value(spec, name)
         for name in spec.to_dict()
-        if name not in told and getattr(spec, name) != getattr(RunSpec, name)
+        if name not in elsewhere and getattr(spec, name) != getattr(RunSpec, name)
     ]
     return " · ".join([*parts, f"{spec.epochs} epochs", f"seed {spec.seed}"])
 

@@ -52,14 +52,15 @@ def progress(store: Store, run: Run | None, spec: RunSpec) -> None:
         st.caption(run.message)
 
 
-def pictures(store: Store, run: Run, seen: dict[str, Any], prior: str) -> None:
+def pictures(store: Store, run: Run, snapshot: dict[str, Any], prior: str) -> None:
     name = title(run.spec)
-    images = store.pictures(run.id, seen["step"])
+    images = store.pictures(run.id, snapshot["step"])
     terms = ("−BCE", "−BCE − KL") if run.spec.loss_only else ("reconstruction", "ELBO")
     st.markdown(
-        f"After step {seen['step']:,}, held out: {terms[0]} **{nats(seen['reconstruction'])}**, "
-        f"KL **{nats(seen['kl'])}**, {terms[1]} **{nats(seen['elbo'])}** nats per image; "
-        f"MSE **{seen['mse']:.4f}** per pixel; **{seen['active_latents']}** of {run.spec.latent_dim} latents active."
+        f"After step {snapshot['step']:,}, held out: {terms[0]} **{nats(snapshot['reconstruction'])}**, "
+        f"KL **{nats(snapshot['kl'])}**, {terms[1]} **{nats(snapshot['elbo'])}** nats per image; "
+        f"MSE **{snapshot['mse']:.4f}** per pixel; **{snapshot['active_latents']}** of {run.spec.latent_dim} latents "
+        "active."
     )
     if not images:
         return  # thinned away between two readings of the store
@@ -73,15 +74,15 @@ def pictures(store: Store, run: Run, seen: dict[str, Any], prior: str) -> None:
     st.caption(f"**New images**: z from the prior, {what}")
     st.image(enlarged(images[f"prior_{prior}"]), width="stretch", alt=f"36 new images under {name}: {what}")
     if "sigma" in images:
-        sigma = seen["sigma"]
+        sigma = snapshot["sigma"]
         st.caption(f"**σ** of each pixel: dark is the floor, {sigma['floor']:.3g}; light is 1 or more")
         st.image(coloured(images["sigma"]), width="stretch", alt="How unsure the decoder is of each pixel")
         st.caption(
             f"Largest σ {sigma['largest']:.3g}, median {sigma['median']:.3g} (of the first 125 images). At the floor: "
             f"{sigma['pixels_on_floor']:.0f} of {run.spec.n_pixels} pixels of an image, on average."
         )
-    collapsed = run.spec.latent_dim - seen["active_latents"]
-    if collapsed and seen["step"]:
+    collapsed = run.spec.latent_dim - snapshot["active_latents"]
+    if collapsed and snapshot["step"]:
         st.caption(
             f":material/info: {collapsed} of {run.spec.latent_dim} latents have a KL below 0.01 nats: collapsed onto "
             "the prior, they tell the decoder almost nothing about x."
@@ -95,7 +96,7 @@ def curves(store: Store, lane: str, run: Run, history: list[dict[str, Any]]) -> 
     titles = {"reconstruction": f"Reconstruction, {reconstruction}, nats per image", "kl": "KL, nats per image"}
     for column, (part, label) in enumerate(titles.items(), start=1):
         rows = [(point[0], "training", point[column]) for point in training]
-        rows += [(seen["step"], "held out", seen[part]) for seen in history]
+        rows += [(snapshot["step"], "held out", snapshot[part]) for snapshot in history]
         st.vega_lite_chart(
             pd.DataFrame(rows, columns=["step", "part", "value"]),
             _run_chart(run.spec.likelihood, label, run.total_steps),

@@ -94,15 +94,15 @@ def _show_problem(engine: Engine) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _seen() -> dict[str, float]:
+def _last_looks() -> dict[str, float]:
     return {}
 
 
 def seconds_between_looks() -> float:
     """How often a page should look at a running run: slower when many watch, for one process draws for all."""
     reader = st.session_state.setdefault("reader", secrets.token_hex(8))
-    seen, now = _seen(), time.monotonic()
-    seen[reader] = now
-    for other in [key for key, last in list(seen.items()) if now - last > 10]:
-        seen.pop(other, None)
-    return 0.5 if len(seen) <= 4 else 1.0
+    looks, now = _last_looks(), time.monotonic()
+    looks[reader] = now
+    for other in [key for key, last in list(looks.items()) if now - last > 10]:
+        looks.pop(other, None)
+    return 0.5 if len(looks) <= 4 else 1.0

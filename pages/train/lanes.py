@@ -46,7 +46,9 @@ def at_share(history: list[dict[str, Any]], share: int, total_steps: int) -> dic
     """The newest snapshot no later than `share` per cent of the run; the first where there is none so early."""
     if share >= 100:
         return history[-1]
-    return next((seen for seen in reversed(history) if seen["step"] <= total_steps * share / 100), history[0])
+    return next(
+        (snapshot for snapshot in reversed(history) if snapshot["step"] <= total_steps * share / 100), history[0]
+    )
 
 
 def _compare(specs: dict[str, RunSpec], histories: dict[str, list[dict[str, Any]]]) -> None:
@@ -58,7 +60,7 @@ def _compare(specs: dict[str, RunSpec], histories: dict[str, list[dict[str, Any]
         ("kl", "mse"),
         ("KL to the prior, nats per image, held out", "Mean squared error per pixel, held out"),
     ):
-        rows = [(seen["step"], names[key], seen[part]) for key in names for seen in histories[key]]
+        rows = [(snapshot["step"], names[key], snapshot[part]) for key in names for snapshot in histories[key]]
         column.vega_lite_chart(
             pd.DataFrame(rows, columns=["step", "decoder", "value"]),
             _shared_chart(names, quantity, total_steps),

@@ -128,13 +128,13 @@ def forecast(code: LossCode, eigenvalues: np.ndarray, excess_error: float) -> Fo
     return Forecast(excess_error / code.ratio, linear)
 
 
-def outlook(code: LossCode, seen: Forecast, best: float) -> str:
+def outlook(code: LossCode, expected: Forecast, best: float) -> str:
     """What will happen, in a word or two; `best` is sigma^2_ML with as many latents."""
-    if seen.linear is None:
-        return "ceiling collapse" if seen.most_kl < 1 else "no forecast"
-    if seen.linear.active == 0:
+    if expected.linear is None:
+        return "ceiling collapse" if expected.most_kl < 1 else "no forecast"
+    if expected.linear.active == 0:
         return "collapse"
-    if seen.linear.active < code.latent_dim:
+    if expected.linear.active < code.latent_dim:
         return "some"
     share = meaning(code).value / best
     return "too sure" if share < 0.25 else "fair" if share < 4 else "noisy"
