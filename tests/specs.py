@@ -11,7 +11,7 @@ from vae_core.values import Choice, Layers, Real, Whole
 RULES = {name: setting.rule for name, setting in SETTINGS.items()}
 CHOICES = {name: list(rule.options) for name, rule in RULES.items() if isinstance(rule, Choice)}
 WHOLE = {name: (rule.low, rule.high) for name, rule in RULES.items() if isinstance(rule, Whole)}
-REAL = {name: (rule.low, rule.high) for name, rule in RULES.items() if isinstance(rule, Real)}
+REAL = {name: (rule.low, rule.high) for name, rule in RULES.items() if isinstance(rule, Real) and name not in WHOLE}
 LAYERS = RULES["hidden"]
 assert isinstance(LAYERS, Layers)
 MAX_LAYERS, MAX_WIDTH = LAYERS.most, LAYERS.size.high

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import vae_core.lessons.start
 import vae_core.shipped
 from vae_core import LIKELIHOODS, RunSpec, Snapshot, load_dataset, train
 from vae_core.__main__ import main, parser
@@ -225,6 +226,7 @@ def test_data_that_cannot_be_had(
 
 def test_ship_makes_what_ships(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr(vae_core.shipped, "make_shipped", lambda: made.append("shipped"))
+    monkeypatch.setattr(vae_core.shipped, "make_shipped", lambda: made.append("runs"))
+    monkeypatch.setattr(vae_core.lessons.start, "make_examples", lambda: made.append("examples"))
     assert main(["ship"]) == 0
-    assert made == ["shipped"]
+    assert made == ["runs", "examples"]

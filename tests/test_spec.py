@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def specs(draw: st.DrawFn) -> RunSpec:
     """Specs well inside the limits on memory and time."""
     whole = {"latent_dim": 64, "mc_samples": 8, "epochs": 20, "seed": 2**31 - 1}
-    values: dict[str, Any] = {name: draw(st.integers(WHOLE[name][0], high)) for name, high in whole.items()}
+    values: dict[str, Any] = {name: draw(st.integers(int(WHOLE[name][0]), high)) for name, high in whole.items()}
     values |= {name: draw(st.floats(low, high)) for name, (low, high) in REAL.items()}
     values |= {name: draw(st.sampled_from(allowed)) for name, allowed in CHOICES.items()}
     values["batch_size"] = draw(st.integers(32, 256))

@@ -66,9 +66,11 @@ def kind(spec: RunSpec) -> str:
 def main(arguments: list[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     if options.pop("command") == "ship":
+        from vae_core.lessons.start import make_examples
         from vae_core.shipped import make_shipped
 
         make_shipped()
+        make_examples()
         return 0
     device, as_json = options.pop("device"), options.pop("json")
     try:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from vae_core.errors import SpecError
 
@@ -28,49 +28,43 @@ def read(rule: Rule, name: str, text: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Whole:
-    low: int
-    high: int
-
-    @property
-    def allowed(self) -> str:
-        return f"a whole number from {self.low} to {self.high}"
-
-    def parse(self, text: str) -> int | str:
-        return int(text) if is_whole(text) else text
-
-    def check(self, name: str, value: Any) -> int:
-        with suppress(TypeError):
-            whole = operator.index(value)
-            if self.low <= whole <= self.high and not isinstance(value, bool):
-                return whole
-        raise refusal(name, value, self)
-
-
-@dataclass(frozen=True)
 class Real:
     low: float
     high: float
+    kind: ClassVar[str] = "a number"
 
     @property
     def allowed(self) -> str:
-        return f"a number from {self.low:g} to {self.high:g}"
+        return f"{self.kind} from {self.low:.10g} to {self.high:.10g}"
 
     def parse(self, text: str) -> float | str:
-        try:
+        with suppress(ValueError):
             return int(text) if is_whole(text) else float(text)  # either is shown as it was written
-        except ValueError:
-            return text
+        return text
 
-    def check(self, name: str, value: Any) -> float:
+    def check(self, name: str, value: Any) -> Any:
         with suppress(TypeError, ValueError, OverflowError):
-            real = float(value) + 0.0  # -0.0 and 0.0 are one value
-            if self.low <= real <= self.high and not isinstance(value, bool | str):
-                return real
+            number = self._exact(value)
+            if self.low <= number <= self.high and not isinstance(value, bool | str):
+                return number
         raise refusal(name, value, self)
+
+    def _exact(self, value: Any) -> float:
+        return float(value) + 0.0  # -0.0 and 0.0 are one value
 
     def nearest(self, value: float) -> float:
         return min(max(value, self.low), self.high)
+
+
+@dataclass(frozen=True)
+class Whole(Real):
+    kind: ClassVar[str] = "a whole number"
+
+    def parse(self, text: str) -> float | str:
+        return int(text) if is_whole(text) else text
+
+    def _exact(self, value: Any) -> int:
+        return operator.index(value)
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ class Layers:
     def allowed(self) -> str:
         return f"1 to {self.most} layer sizes, each {self.size.allowed}"
 
-    def parse(self, text: str) -> list[int | str] | str:
+    def parse(self, text: str) -> list[float | str] | str:
         sizes = [self.size.parse(part.strip()) for part in text.split(",")]
         return text if any(isinstance(size, str) for size in sizes) else sizes
 

@@ -9,8 +9,9 @@ from pages.shared.run_view import heading
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.train_link import TRAIN
 from pages.shared.words import explanation, show_glossary
+from vae_core.lessons.start import N_DRAWS, load_examples
 from vae_core.likelihoods import LIKELIHOODS
-from vae_core.shipped import N_DRAWS, SPECS, load_examples
+from vae_core.shipped import SPECS
 from vae_core.tiles import png
 
 SETTINGS = PageSettings("start", {"digit": whole(0, 9, 3)})

@@ -48,7 +48,7 @@ def _widget(name: str) -> None:
     if isinstance(rule, Choice):
         options = list(rule.options)
         st.selectbox(about.label, options, format_func=rule.called, width=width, help=about.help, **kept)
-    elif isinstance(rule, Whole | Real):
+    elif isinstance(rule, Real):
         step, format = (1, None) if isinstance(rule, Whole) else (about.step, "%g")
         st.number_input(about.label, rule.low, rule.high, step=step, format=format, width=width, help=help, **kept)
     else:

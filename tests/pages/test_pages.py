@@ -16,9 +16,10 @@ from pages.train.lanes import at_share
 from tests.pages.conftest import ROOT
 from tests.waiting import wait_until
 from vae_core.errors import StoreError
+from vae_core.lessons.start import load_examples
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
-from vae_core.shipped import SPECS, load_examples
+from vae_core.shipped import SPECS
 
 
 def text(page: AppTest) -> str:
