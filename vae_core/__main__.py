@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 
 from vae_core.errors import DataError, SpecError
+from vae_core.likelihoods import LIKELIHOODS
 from vae_core.spec import SETTINGS, RunSpec
 from vae_core.values import read
 
@@ -20,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         default = getattr(RunSpec, name)
         usual = ",".join(map(str, default)) if isinstance(default, tuple) else default
         text = f"{setting.help.replace('*', '')} Allowed: {setting.rule.allowed}. Default: {usual}."
-        train.add_argument(f"--{name.replace('_', '-')}", help=text)
+        train.add_argument(f"--{name.replace('_', '-')}", help=text.replace("%", "%%"))
     train.add_argument("--device", default=None, help="cpu, cuda or mps; default: the best this machine has")
     train.add_argument("--json", action="store_true", default=False, help="end with one line of JSON")
     commands.add_parser("ship", help="train again the runs that ship with the app")
@@ -46,21 +47,15 @@ def run_train(spec: RunSpec, device: str | None, as_json: bool) -> int:
     assert snapshot.result is not None
     if snapshot.status == "diverged":
         print(snapshot.message, file=sys.stderr)
-    result = asdict(snapshot.result)
+    result, kind = asdict(snapshot.result), LIKELIHOODS[spec.likelihood].kind
     if as_json:
-        facts = {"spec": spec.to_dict(), "id": spec.id, "kind": kind(spec), "seconds": snapshot.seconds}
+        facts = {"spec": spec.to_dict(), "id": spec.id, "kind": kind, "seconds": snapshot.seconds}
         print(json.dumps({**facts, "status": snapshot.status, **result}))
     else:
         for part in ("train", "held_out"):
             print(part, "  ".join(f"{name} {value:.4f}" for name, value in result[part].items()))
-        print(f"{kind(spec)}, {result['active_latents']} active latents, {snapshot.seconds:.1f} s")
+        print(f"{kind}, {result['active_latents']} active latents, {snapshot.seconds:.1f} s")
     return 0 if snapshot.status == "done" else 1
-
-
-def kind(spec: RunSpec) -> str:
-    from vae_core.likelihoods import LIKELIHOODS
-
-    return LIKELIHOODS[spec.likelihood].kind
 
 
 def main(arguments: list[str] | None = None) -> int:
