@@ -115,7 +115,9 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("request", lambda request: errors.append(request.url) if not is_local(request.url) else None)
     yield page
     # Streamlit looks for its own endpoints below the page's path first, and Chromium logs that as an error.
-    real = [error for error in errors if not re.search(r"/[a-z_]+/_stcore/", error)]
+    # And a server's very first visitor is told that a linked page is not there before app.py sends him to it.
+    known = r"/[a-z_]+/_stcore/|that you have requested does not seem to exist"
+    real = [error for error in errors if not re.search(known, error)]
     assert not real, real
     assert page.locator("[data-testid=stException]").count() == 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -22,19 +20,6 @@ def test_digits_and_draws(page: Page, server: Server) -> None:
     expect(page.get_by_alt_text("The held-out digit 7")).to_have_count(3)
     page.get_by_role("button", name="Train them yourself").click()
     expect(page.get_by_role("heading", name="Train decoders side by side")).to_be_visible()
-
-
-def test_the_very_first_visitor_of_a_server_may_follow_a_link(browser: Browser, tmp_path: Path) -> None:
-    server, page = Server(tmp_path).start(), browser.new_page()
-    try:
-        page.goto(f"{server.url}/one_pixel?a=2&decoder=gaussian_identity")
-        expect(page.get_by_role("heading", name="One pixel")).to_be_visible()
-        expect(page.get_by_role("spinbutton", name="a, the raw output")).to_have_value("2.000")
-        expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
-        expect(page.get_by_role("dialog")).to_have_count(0)  # "Page not found"
-    finally:
-        page.close()
-        server.stop()
 
 
 PAGES = ["", *sorted(path.parent.name for path in (ROOT / "pages").glob("*/page.py") if path.parent.name != "start")]

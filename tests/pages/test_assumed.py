@@ -72,8 +72,8 @@ def test_a_form_that_changes_moves_the_address(open_page) -> None:
     ("name", "value", "sentence"),
     [
         ("loss", "hinge", "loss is 'hinge'; allowed: squared, absolute, bce_grey, bce_binary."),
-        ("weight", "0", "weight is 0; allowed: a number from 1e-09 to 1e+06."),
-        ("weight", "nan", "weight is nan; allowed: a number from 1e-09 to 1e+06."),
+        ("weight", "0", "weight is 0; allowed: a number from 1e-09 to 1000000."),
+        ("weight", "nan", "weight is nan; allowed: a number from 1e-09 to 1000000."),
         ("latent_dim", "33", "latent_dim is 33; allowed: a whole number from 1 to 32."),
         ("dataset", "mnist_full", "dataset is 'mnist_full'; allowed: mnist, fashion, digits."),
         ("pixels", "max", "pixels is 'max'; allowed: sum, mean."),
