@@ -34,30 +34,21 @@ SETTINGS = PageSettings(
 
 
 def form() -> LossCode:
-    reduced = lambda label, name: st.segmented_control(label, REDUCTIONS, required=True, **SETTINGS.keep(name))
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.selectbox("The error", LOSSES, format_func=LOSS_NAMES.__getitem__, width=320, **SETTINGS.keep("loss"))
-            st.segmented_control(
-                "½ before it",
-                ["no", "yes"],
-                required=True,
-                disabled=SETTINGS["loss"] != "squared",
-                **SETTINGS.keep("half"),
-            )
-            reduced("Over pixels", "pixels")
-            reduced("Over the batch", "batch")
+            SETTINGS.one_of("half", "½ before it", disabled=SETTINGS["loss"] != "squared")
+            SETTINGS.one_of("pixels", "Over pixels")
+            SETTINGS.one_of("batch", "Over the batch")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            reduced("KL over latents", "latents")
-            reduced("KL over the batch", "kl_batch")
-            st.number_input(
-                "Weight c of the KL", 1e-9, 1e6, step=0.1, format="%g", width=150, **SETTINGS.keep("weight")
-            )
+            SETTINGS.one_of("latents", "KL over latents")
+            SETTINGS.one_of("kl_batch", "KL over the batch")
+            SETTINGS.number("weight", "Weight c of the KL", step=0.1)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             title = lambda key: f"{DATASETS[key].title}, D = {DATASETS[key].n_pixels}"
             st.selectbox("Images", BUNDLED, format_func=title, width=320, **SETTINGS.keep("dataset"))
-            st.number_input("Latents J", 1, 32, width=130, **SETTINGS.keep("latent_dim"))
-            st.number_input("Batch size B", 8, 1024, width=130, **SETTINGS.keep("batch_size"))
+            SETTINGS.number("latent_dim", "Latents J", width=130)
+            SETTINGS.number("batch_size", "Batch size B", width=130)
     return code_of({name: SETTINGS[name] for name in SETTINGS.settings})
 
 

@@ -21,9 +21,7 @@ SHOWN = (-2.0, 3.0)  # what a sample may be before it is clipped for display; th
 def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["New images"])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        draw = st.number_input(
-            "Draw number", 0, 9999, step=1, width=170, help="Same number, same z.", **settings.keep("draw")
-        )
+        draw = settings.number("draw", "Draw number", width=170, help="Same number, same z.")
     usual = _usual(run.spec.id, id(run.vae), run)
     prior, aggregate = st.columns(2)
     from_prior, from_aggregate = draw_new(run.vae, run.data, run.codes, N, draw)

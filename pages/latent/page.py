@@ -32,7 +32,7 @@ SETTINGS = PageSettings(
         **RUN_SETTINGS,
         **IMAGE_SETTINGS,
         "decoder": choice(["", *LIKELIHOODS], ""),
-        "view": choice(list(VIEWS), "walk"),
+        "view": choice(VIEWS, "walk"),
         "z": Z_SETTING,
         "draw": whole(0, 9999, 0),
         "beside": RUN_SETTINGS["run"],
@@ -65,9 +65,7 @@ def choose_decoder(specs: list[RunSpec]) -> RunSpec:
 
 def show(specs: list[RunSpec]) -> None:
     spec = choose_decoder(specs)
-    view = st.segmented_control(
-        "View", list(VIEWS), format_func=lambda key: VIEWS[key], required=True, wrap=True, **SETTINGS.keep("view")
-    )
+    view = SETTINGS.one_of("view", "View")
     runs = open_runs([spec], engine)
     if not runs:
         return

@@ -64,7 +64,7 @@ def subscript(latent: int) -> str:
 def held_image(run: LatentRun, settings: PageSettings) -> tuple[int | None, str]:
     """Draw the choice of where the latents that do not move are held: at an image's code, or None for at 0; and that
     place in words."""
-    held = st.segmented_control("The other latents", HELD, required=True, **settings.keep("held"))
+    held = settings.one_of("held", "The other latents")
     if held == HELD[1]:
         return None, "at 0"
     image = choose_image(settings, run.codes.labels)

@@ -122,16 +122,7 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
         if sent:
             SETTINGS["sigma"], SETTINGS["draw"] = float(sent["sigma"]), int(sent["draw"])
 
-    st.number_input(
-        "σ, the noise assumed",
-        0.01,
-        3.0,
-        step=0.05,
-        format="%g",
-        width=170,
-        help="0.01 to 3; the same as the one dragged.",
-        **SETTINGS.keep("sigma"),
-    )
+    SETTINGS.number("sigma", "σ, the noise assumed", step=0.05, width=170, help="The same as the one dragged.")
     st.markdown(BADGES["density"])
     WIDGET(
         key="mse.widget",
@@ -173,13 +164,8 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
 def show_training() -> None:
     st.subheader("3. What it does to training", anchor="training")
     st.markdown(WORDS["What it does to training"])
-    guess = st.pills(
-        "Predict first: what happens to the KL when the fixed σ is made smaller?",
-        list(GUESSES),
-        format_func=GUESSES.__getitem__,
-        wrap=True,
-        **SETTINGS.keep("guess"),
-    )
+    question = "Predict first: what happens to the KL when the fixed σ is made smaller?"
+    guess = st.pills(question, list(GUESSES), format_func=GUESSES.__getitem__, wrap=True, **SETTINGS.keep("guess"))
     if guess is None:
         st.caption("Choose one, and the runs appear. Nothing is counted.")
         return

@@ -24,7 +24,7 @@ def choose_draws(settings: PageSettings) -> None:
         settings["L"] = min(MOST_DRAWS, 4 * settings["L"])
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("L, draws of z", 1, MOST_DRAWS, width=150, help=f"1 to {MOST_DRAWS}.", **settings.keep("L"))
+        settings.number("L", "L, draws of z")
         st.button("4 × L", on_click=four_times, disabled=settings["L"] == MOST_DRAWS, icon=":material/filter_4:")
         st.button("Draw again", on_click=draw_again, icon=":material/casino:", type="primary")
         st.caption(f"Set {settings['draw']} of draws. A larger L only adds draws to it.")

@@ -38,7 +38,7 @@ SETTINGS = PageSettings(
     {
         **RUN_SETTINGS,
         "image": whole(0, MOST_HELD_OUT - 1, 0),
-        "z": choice(["mean", "draw"], "mean"),  # m, or the first of the draws
+        "z": choice({"mean": "m, the mean of q(z|x)", "draw": "one draw from q(z|x)"}, "mean"),
         "pixel": Setting("", read_pixel),  # "" is the costliest one
         "L": whole(1, MOST_DRAWS, 100),
         "draw": whole(0, 9999, 0),
@@ -55,14 +55,7 @@ def choose(spec: RunSpec) -> tuple[int, int | None]:
         labels = data_of(spec.dataset).labels[split(spec)[1]]  # (n_held_out,)
         by_class = "The first of class" if "fashion" in spec.dataset else "The first digit"
         number = choose_image(SETTINGS, labels, by_class=by_class)
-        st.segmented_control(
-            "z is",
-            ["mean", "draw"],
-            format_func={"mean": "m, the mean of q(z|x)", "draw": "one draw from q(z|x)"}.__getitem__,
-            required=True,
-            wrap=True,
-            **SETTINGS.keep("z"),
-        )
+        SETTINGS.one_of("z", "z is")
     return number, SETTINGS["draw"] if SETTINGS["z"] == "draw" else None
 
 

@@ -25,15 +25,16 @@ class Setting:
     default: Any  # as the widget of this setting holds it
     read: Callable[[str, list[str]], Any]  # its name and the texts in the link -> the value; raises SpecError
     write: Callable[[Any], list[str]] = lambda value: [str(value)]
+    rule: Any = None  # that the value keeps, for the widget to know
 
 
 def ruled(rule: Rule, default: Any) -> Setting:
     """A setting with one value, which the link's last text names."""
     write = (lambda value: [f"{value:.10g}"]) if isinstance(rule, Real) else (lambda value: [str(value)])
-    return Setting(default, lambda name, texts: read(rule, name, texts[-1]), write)
+    return Setting(default, lambda name, texts: read(rule, name, texts[-1]), write, rule)
 
 
-def choice(options: Sequence[Any], default: Any) -> Setting:
+def choice(options: Mapping[Any, str] | Sequence[Any], default: Any) -> Setting:
     return ruled(Choice(options), default)
 
 
@@ -71,6 +72,20 @@ class PageSettings:
     def keep(self, name: str) -> dict[str, Any]:
         """For a widget: its key, and that its value outlives a visit to another page."""
         return {"key": f"{self.page}.{name}", "persist_state": "session"}
+
+    def one_of(self, name: str, label: str, **how: Any) -> Any:
+        """Draw a choice as a row of its options, by their names."""
+        rule = self.settings[name].rule
+        how |= {"required": True, "wrap": True, **self.keep(name)}
+        return st.segmented_control(label, list(rule.options), format_func=rule.called, **how)
+
+    def number(self, name: str, label: str, **how: Any) -> Any:
+        """Draw a number's box; its help ends with the range."""
+        rule = self.settings[name].rule
+        allowed = f"{rule.low:.10g} to {rule.high:.10g}.".replace("-", "−")
+        help = f"{how.pop('help', '')} {allowed}".strip()
+        usual = {"width": 150, "format": None if isinstance(rule, Whole) else "%g"}
+        return st.number_input(label, rule.low, rule.high, help=help, **usual | how, **self.keep(name))
 
     def follow(self, opened: Callable[[Address], Address] = lambda address: address) -> None:
         """Call first. Entering the page by a link sets what the link says (`opened` may rewrite it before) and

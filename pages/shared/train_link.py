@@ -39,7 +39,7 @@ def _no_run(name: str, texts: list[str]) -> Any:
 TRAIN_SETTINGS = PageSettings(
     "train",
     {
-        **{name: Setting(getattr(RunSpec, name), _read) for name in FIELDS},
+        **{name: Setting(getattr(RunSpec, name), _read, rule=SETTINGS[name].rule) for name in FIELDS},
         "hidden": Setting(layers(RunSpec.hidden), _read, lambda sizes: [sizes.replace(" ", "")]),
         "decoders": Setting(list(DECODERS), _read_decoders, list),
         "run": Setting("", _no_run),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared.address import PageSettings, whole
+from pages.shared.address import PageSettings, choice
 from pages.shared.figures import enlarged
 from pages.shared.numbers import nats
 from pages.shared.run_view import heading
@@ -14,7 +14,7 @@ from vae_core.likelihoods import LIKELIHOODS
 from vae_core.shipped import SPECS
 from vae_core.tiles import png
 
-SETTINGS = PageSettings("start", {"digit": whole(0, 9, 3)})
+SETTINGS = PageSettings("start", {"digit": choice(range(10), 3)})
 SETTINGS.follow()
 inputs, examples = load_examples()
 
@@ -31,9 +31,7 @@ st.markdown(
     "itself is deterministic; the noise around its output is assumed."
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    digit = st.segmented_control(
-        "A held-out digit x", list(range(10)), required=True, wrap=True, **SETTINGS.keep("digit")
-    )
+    digit = SETTINGS.one_of("digit", "A held-out digit x")
     st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
     if st.button("Train them yourself", icon=":material/play_arrow:", type="primary"):
         st.switch_page(TRAIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from pages.shared.address import Address
@@ -10,7 +12,7 @@ from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.store import Store
 from vae_core.spec import SETTINGS, RunSpec, cost
-from vae_core.values import Choice, Real, Whole, read
+from vae_core.values import Choice, Real, read
 
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
@@ -42,17 +44,14 @@ def form(store: Store) -> dict[str, RunSpec]:
 
 
 def _widget(name: str) -> None:
-    about, kept = SETTINGS[name], TRAIN_SETTINGS.keep(name)
-    width = WIDTHS.get(name, 140)
-    rule, help = about.rule, f"{about.help} Allowed: {about.rule.allowed}."
+    about, rule, kept = SETTINGS[name], SETTINGS[name].rule, TRAIN_SETTINGS.keep(name)
+    how: dict[str, Any] = {"help": about.help, "width": WIDTHS.get(name, 140)}
     if isinstance(rule, Choice):
-        options = list(rule.options)
-        st.selectbox(about.label, options, format_func=rule.called, width=width, help=about.help, **kept)
+        st.selectbox(about.label, list(rule.options), format_func=rule.called, **how, **kept)
     elif isinstance(rule, Real):
-        step, format = (1, None) if isinstance(rule, Whole) else (about.step, "%g")
-        st.number_input(about.label, rule.low, rule.high, step=step, format=format, width=width, help=help, **kept)
+        TRAIN_SETTINGS.number(name, about.label, step=about.step, **how)
     else:
-        st.text_input(about.label, width=width, help=help, **kept)
+        st.text_input(about.label, **how, **kept)
 
 
 def _specs() -> dict[str, RunSpec]:
