@@ -41,7 +41,7 @@ function makeView(root, data) {
 }
 
 function newNoise(view) {
-  view.eps = Float32Array.from(normals(view.seed++, DRAWS * view.latents));
+  view.eps = Float32Array.from({ length: DRAWS * view.latents }, chance(uniforms(view.seed++)).normal);
 }
 
 function open(view, image) {

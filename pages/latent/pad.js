@@ -132,7 +132,7 @@ function makeRuns(pad) {
     box.className = "run";
     box.style.borderLeftColor = run.colour;
     box.innerHTML = '<h4></h4><div class="pictures"></div>';
-    box.querySelector("h4").textContent = run.decode ? run.name : `${run.name}: decoder.js has no such decoder yet`;
+    box.querySelector("h4").textContent = run.decode ? run.name : `${run.name}: likelihoods.js has no such decoder yet`;
     const figure = (caption) => {
       const made = document.createElement("figure");
       made.innerHTML = '<canvas role="img"></canvas><figcaption></figcaption>';
@@ -141,7 +141,8 @@ function makeRuns(pad) {
       box.querySelector(".pictures").append(made);
       return made.firstChild;
     };
-    run.canvases = run.decode && { mean: figure("mean of p(x|z,w), clipped"), sample: figure(run.sample) };
+    const sample = `a sample${LIKELIHOODS[run.likelihood]?.support === "real" ? ", clipped for display" : ""}`;
+    run.canvases = run.decode && { mean: figure("mean of p(x|z,w), clipped"), sample: figure(sample) };
     if (run.floor) run.canvases.sigma = figure(`σ, dark ${run.floor.toFixed(2)} (floor) to bright 1 or more`);
     run.box = box;
   });
