@@ -342,6 +342,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const same = own.state?.decoder === data.decoder;
   if (same && (own.busy || data.at < own.sent)) return; // an answer to an earlier move: a newer one is on its way
   for (const svg of Object.values(own.svg)) drawnFor(svg, data.decoder);
+  own.before = data;
   own.state = { ...data };
   own.root.style.setProperty("--decoder", data.colour);
   own.root.style.setProperty("--dash", data.dash);
