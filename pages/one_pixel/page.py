@@ -39,13 +39,14 @@ SETTINGS = PageSettings(
 )
 ACTIVATION_NAMES = {"sigmoid": "sigmoid", "relu": "ReLU", "gelu": "GELU"}
 WIDGET = "one_pixel.widget"
-PICTURE = widget("one_pixel", "picture", "svg", "likelihoods")
+PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "numbers")
 FOUR_PIXELS = widget("one_pixel", "four_pixels", "svg")
 # The states that the parts of the page open: their button, and what it sets.
 SHOW: dict[str, dict[str, dict[str, Any]]] = {
     "Where is the distribution?": {
         "A pixel under N(μ, 1)": {"decoder": "gaussian_identity", "a": 0.5, "sigma": 1.0, "x": 0.5},
         "The same with σ = 0.1": {"decoder": "gaussian_identity", "a": 0.5, "sigma": 0.1, "x": 0.5},
+        "A pixel under a Laplace": {"decoder": "laplace", "a": 0.8, "scale": 0.3, "x": 0.5},
     },
     "Why a sigmoid?": {
         "Sure of white, and right": {"decoder": "bernoulli", "a": 4.0, "x": 1.0},

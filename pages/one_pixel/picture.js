@@ -1,71 +1,10 @@
 // One decoder output, one pixel: from z to a, from a to a distribution, from the distribution to the loss. Nothing is
 // sent to the server before the pointer or key is let go.
 
-const N_DRAWS = 200;
 const Z = [-3, 3];
 const [LEFT, RIGHT, TOP, BOTTOM] = [40, 352, 12, 186];
 
-// Numbers ------------------------------------------------------------------------------------------------------------
-
-const ACTIVATIONS = {
-  sigmoid,
-  relu: (x) => Math.max(x, 0),
-  gelu: (x) => x * normalCdf(x),
-};
-
-// a - w0 of the tiny network.
-function network({ wide, bias, out }, activation, z) {
-  const h = ACTIVATIONS[activation];
-  return wide.reduce((sum, weight, k) => sum + out[k] * h(weight * z + bias[k]), 0);
-}
-
-const likelihoodOf = ({ decoder }) => LIKELIHOODS[decoder];
-const rawOf = (state) => [state.a, state.log_var].slice(0, likelihoodOf(state).parameters.length);
-const isDensity = (state) => !valuesOf(likelihoodOf(state), state.settings);
-const isLoss = (state) => !supports(likelihoodOf(state), state.x, state.settings);
-// -ln p(x|z), nats; on an x outside the support only a loss.
-const loss = (state) => -likelihoodOf(state).log_prob(rawOf(state), state.x, state.settings);
-
-function numbers(state, noise) {
-  const [likelihood, f, settings] = [likelihoodOf(state), rawOf(state), state.settings];
-  const draws = noise.map((draw) => likelihood.sample(f, settings, draw));
-  return {
-    draws,
-    mean: likelihood.mean(f, settings),
-    stddev: likelihood.stddev(f, settings),
-    on_floor: likelihood.on_floor?.(f, settings) ?? false,
-    log_prob: -loss(state),
-    slopes: likelihood.slope(f, state.x, settings).map((slope) => 0 - slope), // of the loss
-    outside: outside(likelihood, f, settings),
-    share: draws.filter((x) => x < 0 || x > 1).length / N_DRAWS,
-  };
-}
-
-// What the axes span: chosen when nothing is held, so that they stand still while something is dragged.
-function frames(state) {
-  const [likelihood, f] = [likelihoodOf(state), rawOf(state)];
-  if (likelihood.support === "boolean") return { a: [-6, 6], x: [-0.3, 1.3], p: [0, 1], loss: [0, 6.5], network: [-6, 6] };
-  const [mean, sigma] = [likelihood.mean(f, state.settings), likelihood.stddev(f, state.settings)];
-  const spans = [[-1, 2], [-3, 4], [-10, 11]];
-  const near = spans.find(([low, high]) => low <= mean - 2.5 * sigma && mean + 2.5 * sigma <= high) ?? spans[2];
-  const a = likelihood.link === LINKS.identity ? near : [-6, 6];
-  const tallest = peak(likelihood, f, state.settings);
-  const lost = (name, range) => places(range, state.x, 0).map((value) => loss({ ...state, [name]: value }));
-  const [least, most] = [Math.min(...lost("a", a)), Math.max(loss({ ...state, a: a[0] }), loss({ ...state, a: a[1] }))];
-  const lowest = Math.min(...lost("log_var", state.limits.log_var));
-  return {
-    a,
-    x: likelihood.support === "real" ? near : [-0.3, 1.3],
-    p: [0, [0.05, 0.2, 0.5, 1.5, 5, 10, 15].find((top) => tallest < top * 0.95) ?? 15],
-    loss: [least - 0.06 * (most - least), most],
-    network: a[0] === -1 ? spans[1] : a,
-    second: [lowest - 1, lowest + 6],
-  };
-}
-
 // Drawing ------------------------------------------------------------------------------------------------------------
-
-const percent = (share) => (share > 0 && share < 0.0005 ? "less than 0.1 %" : `${(100 * share).toFixed(1)} %`);
 
 // A panel's frame, axes and names; what is drawn into `inside` is cut off at the frame.
 function plot(svg, xs, ys, xName, yName, { bottom = BOTTOM, xTicks = roundTicks(...xs), nameAt = "start" } = {}) {
@@ -80,29 +19,32 @@ function plot(svg, xs, ys, xName, yName, { bottom = BOTTOM, xTicks = roundTicks(
   part(svg, "x name", "text", { x: RIGHT, y: 220, "text-anchor": "end" }, xName);
   const place = { start: LEFT + 6, middle: (LEFT + RIGHT) / 2, end: RIGHT - 6 }[nameAt];
   part(svg, "y name", "text", { x: place, y: TOP + 13, "text-anchor": nameAt }, yName);
-  return { x, y, inside: part(svg, "inside", "g", { "clip-path": `url(#${id})` }) };
+  return { svg, x, y, inside: part(svg, "inside", "g", { "clip-path": `url(#${id})` }) };
 }
 
 const line = ({ x, y }, at, f) => path(at.map((one) => [x(one), clamp(y(f(one)), -999, 999)]));
 const curve = (panel, at, f) => part(panel.inside, "curve", "path", { class: "curve", d: line(panel, at, f) });
 
-function band(parent, { x }, [low, high], bottom = BOTTOM, name = "unit") {
-  part(parent, name, "rect", { class: name, x: x(low), width: x(high) - x(low), y: TOP, height: bottom - TOP });
-}
+const band = ({ x, inside }, [low, high], name) =>
+  part(inside, name, "rect", { class: name, x: x(low), width: x(high) - x(low), y: TOP, height: BOTTOM - TOP });
 
 // A diamond at the observed pixel, on an axis along the bottom.
 function diamond(svg, at, bottom) {
-  const d = `M${at} ${bottom - 8}l7 8l-7 8l-7 -8z`;
-  part(svg, "diamond", "path", { class: "diamond", d });
+  part(svg, "diamond", "path", { class: "diamond", d: `M${at} ${bottom - 8}l7 8l-7 8l-7 -8z` });
   part(svg, "diamond name", "text", { x: at + 8, y: bottom - 5 }, "x");
+}
+
+// From a place on the axis below up to the curve, and across from there.
+function follow({ svg, x, y, inside }, from, to, across, kind) {
+  const [cx, cy] = [x(from), clamp(y(to), TOP, BOTTOM)];
+  part(inside, "guide", "path", { class: "guide", d: `M${cx} ${BOTTOM}V${cy}H${across}` });
+  part(svg, "handle", "circle", { class: `handle ${kind}`, cx, cy, r: 8 });
 }
 
 function drawNetwork({ svg, state, frame, bias }) {
   const panel = plot(svg.network, Z, frame.network, "z", "a");
   curve(panel, places(Z), (z) => network(state.network, state.activation, z) + bias);
-  const [x, y] = [panel.x(state.z), clamp(panel.y(state.a), TOP, BOTTOM)];
-  part(panel.inside, "guide", "path", { class: "guide", d: `M${x} ${BOTTOM}V${y}H${RIGHT}` });
-  part(svg.network, "handle", "circle", { class: "handle z", cx: x, cy: y, r: 8 });
+  follow(panel, state.z, state.a, RIGHT, "z");
 }
 
 function drawLink({ svg, state, frame }) {
@@ -111,9 +53,7 @@ function drawLink({ svg, state, frame }) {
   const unit = { y: panel.y(1), height: panel.y(0) - panel.y(1) };
   part(panel.inside, "unit", "rect", { class: "unit", x: LEFT, width: RIGHT - LEFT, ...unit });
   curve(panel, places(frame.a), link.of);
-  const [x, y] = [panel.x(state.a), panel.y(link.of(state.a))];
-  part(panel.inside, "guide", "path", { class: "guide", d: `M${x} ${BOTTOM}V${y}H${LEFT}` });
-  part(panel.inside, "handle", "circle", { class: "handle a", cx: x, cy: y, r: 8 });
+  follow(panel, state.a, link.of(state.a), LEFT, "a");
 }
 
 function drawPixel({ svg, state, frame, now, noise }) {
@@ -125,7 +65,7 @@ function drawPixel({ svg, state, frame, now, noise }) {
   const height = (value) => Math.exp(-loss({ ...state, x: value }));
   if (values) drawBars(svg.pixel, state, panel, values, height);
   else {
-    band(inside, panel, [0, 1], bottom);
+    band(panel, [0, 1], "unit");
     const at = places(frame.x, now.mean, now.stddev, 320);
     curve(panel, at, height);
     part(inside, "area", "path", { class: "area", d: `M${LEFT} ${bottom}L${line(panel, at, height).slice(1)}V${bottom}Z` });
@@ -161,19 +101,17 @@ function drawLoss(svg, state, { name, symbol, kind, xs, ys, slope }) {
   const panel = plot(svg, xs, ys, symbol, lnP, { nameAt: name === "a" ? "middle" : "end" }); // where the curve seldom is
   const { x, y, inside } = panel;
   if (name === "log_var" && "variance_floor" in state.settings) {
-    band(inside, panel, [xs[0], Math.log(state.settings.variance_floor)], BOTTOM, "floor");
+    band(panel, [xs[0], Math.log(state.settings.variance_floor)], "floor");
     part(svg, "floor name", "text", { x: LEFT + 3, y: BOTTOM - 6 }, "floor");
   }
   curve(panel, places(xs, state.x, name === "a" ? 0.01 : 0), (value) => loss({ ...state, [name]: value })); // a kink at a = x
   const [cx, cy] = [x(state[name]), y(loss(state))];
   const way = [x(1) - x(0), (y(1) - y(0)) * slope];
-  const length = 70 / Math.hypot(...way);
-  const [dx, dy] = way.map((size) => size * length);
+  const [dx, dy] = way.map((size) => (size * 70) / Math.hypot(...way));
   part(inside, "tangent", "line", { class: "tangent", x1: cx - dx, x2: cx + dx, y1: cy - dy, y2: cy + dy });
   part(inside, "guide", "line", { class: `guide ${kind}`, x1: cx, x2: cx, y1: BOTTOM, y2: cy });
-  const above = cy < TOP; // off the scale: an arrow at the top
   part(svg, "handle", "circle", { class: `handle ${kind}`, cx, cy: clamp(cy, TOP, BOTTOM), r: 8 });
-  part(svg, "above", "text", { x: cx + 11, y: TOP + 30 }, above ? "↑ above" : "");
+  part(svg, "above", "text", { x: cx + 11, y: TOP + 30 }, cy < TOP ? "↑ above" : "");
   return panel;
 }
 
@@ -204,53 +142,9 @@ function draw(own) {
   root.dataset.numbers = JSON.stringify({ ...state, bias: own.bias, drawn: ++own.drawn, ...shown });
 }
 
-function label(svg, [low, high], value, words) {
-  svg.setAttribute("aria-valuemin", low);
-  svg.setAttribute("aria-valuemax", high);
-  svg.setAttribute("aria-valuenow", value);
-  svg.setAttribute("aria-valuetext", words);
-}
-
-const nameOfLoss = (state) => likelihoodOf(state).loss ?? ["loss", "a loss"];
-
-// Every text that changes, by the name of its place in the HTML.
-function sentences({ state, now, bias, times }) {
-  const likelihood = likelihoodOf(state);
-  const [density, lost] = [isDensity(state), isLoss(state)];
-  const { link, parameters, support } = likelihood;
-  const p = Math.exp(now.log_prob);
-  let note = "";
-  if (lost)
-    note =
-      `x = ${text(state.x, 2)} is ${support === "boolean" ? "neither 0 nor 1" : "none of its values"}, and this distribution ` +
-      `gives it no mass. The formula still gives a number, minus ${nameOfLoss(state)[1]}: a usable loss, but not the log of a ` +
-      "probability.";
-  else if (now.on_floor)
-    note = `σ² is at its floor of ${state.settings.variance_floor}: the network asks for less and does not get it. The slope in ln σ² is 0.`;
-  else if (density && now.log_prob > 0)
-    note = "ln p is above 0, because a density may exceed 1. Only areas under it are probabilities.";
-  const within = "Outside [0,1]: none, and none can be.";
-  return {
-    network: `z = ${text(state.z, 2)} → a = ${text(state.a)}; last bias w₀ = ${text(bias)}`,
-    link:
-      `${parameters[0]} = ${link.formula} = ${text(link.of(state.a))}: ` +
-      [link.says, likelihood.width?.(rawOf(state), state.settings)].filter(Boolean).join("; "),
-    height: lost
-      ? `x = ${text(state.x, 2)} has no height here: no mass on grey`
-      : `height p = ${text(p)}${density ? " per unit of grey" : ", a probability"}, ln p = ${text(now.log_prob)} nats`,
-    loss: `${lost ? nameOfLoss(state)[0] : "−ln p"} = ${text(-now.log_prob)} nats, slope ${text(now.slopes[0])} per unit of a`,
-    second: parameters[1] ?? "",
-    "loss of second": parameters[1] ? `slope ${text(now.slopes[1])} per unit of ${parameters[1]}` : "",
-    badge: lost ? "a loss here, not ln p" : `ln of a probability ${density ? "density" : "mass"}, nats`,
-    note,
-    draws: {
-      real: `Outside [0,1]: ${percent(now.share)} of these dots (red squares). Exact probability: ${percent(now.outside)}.`,
-      boolean:
-        `White: ${percent(now.draws.filter(Boolean).length / N_DRAWS)} of these dots. Exact probability: ` +
-        `${percent(now.mean)}. ${within}`,
-    }[support] ?? within,
-    again: `Draws number ${times}. From z = ${text(state.z, 2)} the network makes a = ${text(state.a)} every time; only the draws differ.`,
-  };
+function label(svg, [valuemin, valuemax], valuenow, valuetext) {
+  const said = Object.entries({ valuemin, valuemax, valuenow, valuetext });
+  for (const [name, value] of said) svg.setAttribute(`aria-${name}`, value);
 }
 
 // Moving -------------------------------------------------------------------------------------------------------------
