@@ -27,13 +27,15 @@ function makeDecoder({ likelihood, settings, layers, pixels }, weights) {
   const f = new Float64Array(2);
   return (z) => {
     const outputs = network(z);
-    // All first outputs come before all second ones; of those there may be one for all pixels.
-    const each = (pixel) => (_, d) => {
-      f[0] = outputs[d];
-      f[1] = outputs[Math.min(pixels + d, outputs.length - 1)];
-      return pixel(f);
+    const image = (pixel) => {
+      const made = new Float32Array(pixels);
+      for (let d = 0; d < pixels; d++) {
+        f[0] = outputs[d]; // all first outputs come before all second ones, of which there may be one for all pixels
+        f[1] = outputs[Math.min(pixels + d, outputs.length - 1)];
+        made[d] = pixel(f);
+      }
+      return made;
     };
-    const image = (pixel) => Float32Array.from({ length: pixels }, each(pixel));
     return {
       get mean() { return image((f) => family.mean(f, settings)); },
       get sigma() { return image((f) => family.stddev(f, settings)); },
