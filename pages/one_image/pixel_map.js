@@ -178,7 +178,7 @@ function bars(panel, f, x, { likelihood, settings, colour }) {
     const width = 80 / (values.length - 1);
     part(panel, `bar ${value}`, "rect", {
       x: across(value) - width / 2, width, y: up(p), height: up(0) - up(p),
-      fill: colour, "fill-opacity": value === x ? 0.9 : 0.2, stroke: colour,
+      fill: colour, "fill-opacity": same(value, x) ? 0.9 : 0.2, stroke: colour,
     });
     const place = { x: across(value), y: Math.max(up(p) - 4, 11), "text-anchor": "middle" };
     if (values.length < 4) part(panel, `mass ${value}`, "text", place, number(p));

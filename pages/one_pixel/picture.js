@@ -89,7 +89,7 @@ function drawBars(svg, state, { x, y, inside }, values, height) {
   values.forEach((value, i) => {
     const top = y(height(value));
     const size = { x: x(value - wide / 2), width: x(wide) - x(0), y: top, height: y(0) - top };
-    part(inside, `bar ${i}`, "rect", { class: state.x === value ? "bar here" : "bar", ...size });
+    part(inside, `bar ${i}`, "rect", { class: same(state.x, value) ? "bar here" : "bar", ...size });
     const place = { x: x(value), y: Math.max(top - 5, TOP + 30), "text-anchor": "middle" };
     if (values.length < 4) part(svg, `mass ${i}`, "text", place, text(height(value)));
   });
@@ -233,8 +233,8 @@ export default function ({ data, parentElement, setStateValue }) {
   if (!pictures.has(parentElement)) pictures.set(parentElement, mount(parentElement));
   const own = pictures.get(parentElement);
   own.send = (state) => setStateValue("moved", state);
-  const same = own.state?.decoder === data.decoder;
-  if (same && (own.busy || data.at < own.sent)) return; // an answer to an earlier move: a newer one is on its way
+  const another = own.state?.decoder !== data.decoder;
+  if (!another && (own.busy || data.at < own.sent)) return; // an answer to an earlier move: a newer one is on its way
   for (const svg of Object.values(own.svg)) drawnFor(svg, data.decoder);
   own.before = data;
   own.state = { ...data };

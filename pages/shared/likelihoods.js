@@ -140,10 +140,11 @@ function valuesOf({ support }, { levels }) {
   if (support === "boolean") return [0, 1];
   return support === "levels" ? Array.from({ length: levels }, (_, k) => k / (levels - 1)) : null;
 }
+const same = (x, y) => Math.abs(x - y) < 1e-6; // one of them may have come as a float32
 // Whether p gives x a mass or a density. Where not, −ln p may be a usable loss, but ln p is the log of nothing.
 function supports(likelihood, x, settings) {
   const values = valuesOf(likelihood, settings);
-  if (values) return values.some((value) => Math.abs(value - x) < 1e-9);
+  if (values) return values.some((value) => same(value, x));
   return likelihood.support === "real" || (x >= 0 && x <= 1);
 }
 // The exact share of draws outside [0,1].

@@ -10,10 +10,11 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
 from tests.browser.conftest import Server
+from tests.waiting import wait_until
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset
 from vae_core.lessons.one_image import Pixels, held_out_image, latent_of, pixels_at
-from vae_core.shipped import SPECS, shipped_weights
+from vae_core.shipped import SIGMA_SPECS, SPECS, shipped_weights
 
 TITLES = ("Bernoulli", "Gaussian, identity covariance", "Gaussian, learned variance")
 
@@ -171,6 +172,18 @@ def test_a_pixel_stays_while_the_image_changes(page: Page, server: Server) -> No
     page.get_by_text("one draw from q(z|x)").click()
     expect(page).to_have_url(re.compile("z=draw"))
     expect_pixel(page, 9 * 28 + 9)
+
+
+def test_other_decoders_leave_nothing_of_the_last_ones(page: Page, server: Server) -> None:
+    open_image(page, server, f"pixel=9,9&run={SIGMA_SPECS[0.1].id}")
+    expect(panel(page, "Gaussian, covariance σ²I, σ = 0.1")).to_be_visible()
+    page.get_by_role("combobox", name="Trained decoders").click()
+    page.get_by_role("option", name="Shipped with the app").first.click()
+    expect(panel(page, TITLES[1])).to_be_visible()
+    fresh = page.context.new_page()
+    open_image(fresh, server, "pixel=9,9")
+    seen = lambda one: one.locator(".pixel-map .panels").evaluate("panels => panels.innerHTML")
+    wait_until(lambda: seen(page) == seen(fresh))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
