@@ -7,6 +7,7 @@
 //   slope     d ln p / d f, one a raw output; `on_floor` where there is a floor
 //   sample    by draw = { uniform(), normal() }: one of them once, so that held chance moves with f
 //   say, worked   words for a page, the numbers written by `number`; worked: the lines of a calculation, HTML
+//   loss, height  where x may lie outside the support, what −ln p is called then; what p of a value of a mass is called
 
 const LN_2PI = Math.log(2 * Math.PI);
 const sigmoid = (a) => 1 / (1 + Math.exp(-a)); // as exact near 0 for −a as it is near 1 for a
