@@ -4,8 +4,9 @@ A decoder is a deterministic network. Its raw outputs f(z,w) are the *parameters
 images, and each class here says of which one. Pixels are independent given z, so the log-likelihood of an
 image is a sum over its pixels.
 
-To add a decoder: write one class with these verbs and add it to LIKELIHOODS, write
-`assets/explanations/<key>.md`, its entry in `pages/shared/likelihoods.js`, and its row in the tests' SCIPY.
+To add a decoder: write one class with these verbs and add it to LIKELIHOODS; its words, in
+`assets/explanations/<key>.md`; its entry in `pages/shared/likelihoods.js`, for every page that computes in the browser;
+and its row in the tests' SCIPY. A test says what of these is missing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Likelihood(Protocol):
     name: ClassVar[str]  # as the page calls it
     symbol: ClassVar[str]  # p(x|z,w) of a whole image, LaTeX
     link: ClassVar[str]  # how its parameters come from the decoder's raw output f, LaTeX
+    mean_symbol: ClassVar[str]  # what a pixel's mean is called; "" where it has no letter of its own
     loss_line: ClassVar[str]  # of PyTorch, as people write -ln p(x|z,w)
     support: ClassVar[Support]  # where the values lie to which p gives a probability, or a density
     kind: ClassVar[Literal["mass", "density"]]  # follows from the support
@@ -75,6 +77,7 @@ class Bernoulli(_Declared):
     name: ClassVar[str] = "Bernoulli"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \lambda_d^{x_d}(1-\lambda_d)^{1-x_d}"
     link: ClassVar[str] = r"\lambda=\mathrm{sigmoid}(f(z,w))"
+    mean_symbol: ClassVar[str] = "λ"
     loss_line: ClassVar[str] = 'F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(-1)'
     support: ClassVar[Support] = Support.BOOLEAN
     settings: ClassVar[tuple[str, ...]] = ()
@@ -112,6 +115,7 @@ class GaussianIdentity(_Declared):
     name: ClassVar[str] = "Gaussian, identity covariance"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I)\vphantom{\prod_d}"
     link: ClassVar[str] = r"\mu=f(z,w)"
+    mean_symbol: ClassVar[str] = "μ"
     loss_line: ClassVar[str] = (
         "0.5 * ((x - mu) / sigma).square().sum(-1) + D * math.log(sigma * math.sqrt(2 * math.pi))"
     )
@@ -160,6 +164,7 @@ class GaussianLearned(_Declared):
     name: ClassVar[str] = "Gaussian, learned variance"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \mathcal N(x_d;\,\mu_d,\,\sigma_d^2)"
     link: ClassVar[str] = r"(\mu,\ln\sigma^2)=f(z,w)"
+    mean_symbol: ClassVar[str] = "μ"
     loss_line: ClassVar[str] = "0.5 * ((x - mu).square() / log_var.exp() + log_var + math.log(2 * math.pi)).sum(-1)"
     support: ClassVar[Support] = Support.REAL
     settings: ClassVar[tuple[str, ...]] = ("variance_floor",)
@@ -207,6 +212,7 @@ class Laplace(_Declared):
     name: ClassVar[str] = "Laplace"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d \tfrac{1}{2b}\,e^{-|x_d-\mu_d|/b}"
     link: ClassVar[str] = r"\mu=f(z,w)"
+    mean_symbol: ClassVar[str] = "μ"
     loss_line: ClassVar[str] = "(x - mu).abs().sum(-1) / b + D * math.log(2 * b)"
     support: ClassVar[Support] = Support.REAL
     settings: ClassVar[tuple[str, ...]] = ("scale",)

@@ -1,50 +1,11 @@
-// A VAE's decoder in the browser: the network, and what its outputs mean under each p(x|z,w) (the same as
-// vae_core/likelihoods.py; a test compares them).
-
-const sigmoid = (f) => 1 / (1 + Math.exp(-f));
-const fill = (length, value) => new Float32Array(length).fill(value);
-const logCosts = (sigma, each) => sigma.reduce((sum, value) => sum + Math.log(value) + each, 0);
-
-// Each family: the mean and standard deviation of every pixel from the raw outputs; a draw, given what makes uniform
-// and normal numbers; and the entropy of p(x|z,w) in nats. To add a decoder, add its four functions.
-const FAMILIES = {
-  bernoulli: {
-    mean: (f) => f.map(sigmoid),
-    sigma: (f) => f.map((a) => Math.sqrt(sigmoid(a) * (1 - sigmoid(a)))),
-    sample: (mean, _, draw) => mean.map((lambda) => (draw.uniform() < lambda ? 1 : 0)),
-    // ln(1 + e^a) - a·λ: -λ ln λ - (1-λ) ln(1-λ) without the log of a rounded 0
-    entropy: (f) => f.reduce((sum, a) => sum + Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))) - a * sigmoid(a), 0),
-  },
-  gaussian_identity: {
-    mean: (f) => f,
-    sigma: (f, n, { sigma }) => fill(n, sigma),
-    sample: (mean, sigma, draw) => mean.map((mu, d) => mu + sigma[d] * draw.normal()),
-    entropy: (f, sigma) => logCosts(sigma, 0.5 * Math.log(2 * Math.PI * Math.E)),
-  },
-  gaussian_learned: {
-    mean: (f, n) => f.subarray(0, n),
-    sigma: (f, n, settings) => {
-      const floor = Math.log(settings.variance_floor);
-      return f.subarray(n).map((logVar) => Math.exp(0.5 * Math.max(logVar, floor)));
-    },
-    sample: (mean, sigma, draw) => mean.map((mu, d) => mu + sigma[d] * draw.normal()),
-    entropy: (f, sigma) => logCosts(sigma, 0.5 * Math.log(2 * Math.PI * Math.E)),
-  },
-  laplace: {
-    mean: (f) => f,
-    sigma: (f, n, { scale }) => fill(n, Math.SQRT2 * scale),
-    sample: (mean, sigma, draw) =>
-      mean.map((mu, d) => mu + (sigma[d] / Math.SQRT2) * Math.log(draw.uniform() / draw.uniform())),
-    entropy: (f, sigma) => logCosts(sigma, 1 + 0.5 * Math.log(2)), // 1 + ln 2b, where sigma = b√2
-  },
-};
+// A VAE's decoder in the browser: the network. What its outputs mean, likelihoods.js says.
 
 // The layers of a ReLU network from `weights`, a Float32Array with, layer after layer, a matrix (n_in, n_out) and a bias;
 // `shapes` are [[n_in, n_out], ...]. The function returned gives the outputs, in memory that the next call writes over.
 function makeNetwork(shapes, weights) {
   let at = 0;
   const take = (count) => weights.subarray(at, (at += count));
-  const layers = shapes.map(([nIn, nOut]) => ({ matrix: take(nIn * nOut), bias: take(nOut), out: fill(nOut, 0) }));
+  const layers = shapes.map(([nIn, nOut]) => ({ matrix: take(nIn * nOut), bias: take(nOut), out: new Float32Array(nOut) }));
   if (at !== weights.length) throw new Error(`the network wants ${at} weights, ${weights.length} came`);
   return (input) => {
     let activation = input;
@@ -58,15 +19,29 @@ function makeNetwork(shapes, weights) {
 }
 
 // `run` says { likelihood, settings, layers, pixels }. The decoder takes z and gives { mean, sigma, entropy(),
-// sample(draw) } of p(x|z,w), to be used before it is called again. null for a likelihood that is not above.
+// sample(draw) } of p(x|z,w), to be used before it is called again. null for a likelihood that the browser lacks.
 function makeDecoder({ likelihood, settings, layers, pixels }, weights) {
-  const family = FAMILIES[likelihood];
+  const family = LIKELIHOODS[likelihood];
   if (!family) return null;
   const network = makeNetwork(layers, weights);
+  const f = new Float64Array(2);
   return (z) => {
-    const f = network(z);
-    const [mean, sigma] = [family.mean(f, pixels), family.sigma(f, pixels, settings)];
-    return { mean, sigma, sample: (draw) => family.sample(mean, sigma, draw), entropy: () => family.entropy(f, sigma) };
+    const outputs = network(z);
+    const image = (pixel) => {
+      const made = new Float32Array(pixels);
+      for (let d = 0; d < pixels; d++) {
+        f[0] = outputs[d]; // all first outputs come before all second ones, of which there may be one for all pixels
+        f[1] = outputs[Math.min(pixels + d, outputs.length - 1)];
+        made[d] = pixel(f);
+      }
+      return made;
+    };
+    return {
+      get mean() { return image((f) => family.mean(f, settings)); },
+      get sigma() { return image((f) => family.stddev(f, settings)); },
+      sample: (draw) => image((f) => family.sample(f, settings, draw)),
+      entropy: () => image((f) => family.entropy(f, settings)).reduce((sum, nats) => sum + nats, 0),
+    };
   };
 }
 
@@ -90,9 +65,4 @@ function multiply(input, { matrix, bias, out }) {
     const [a, p] = [input[rows[r]], rows[r] * n];
     for (let o = 0; o < n; o++) out[o] += a * matrix[p + o];
   }
-}
-
-// Where chance comes from: the browser's own, or another source of uniform numbers in (0,1).
-function chance(uniform = () => 1 - Math.random()) {
-  return { uniform, normal: () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()) };
 }

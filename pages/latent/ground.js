@@ -1,7 +1,5 @@
 // What lies on the pad: the codes of held-out images, the prior's circles, and what may be drawn behind them.
 
-const LN_2PI = Math.log(2 * Math.PI);
-
 // ln N(z; 0, I), nats.
 const logPrior = (z) => z.reduce((sum, value) => sum - 0.5 * (value * value + LN_2PI), 0);
 
@@ -133,11 +131,7 @@ function shade(context, across, values, low, high, colour) {
 }
 
 // Blue where codes are rarer than the prior says, orange where they are more frequent.
-function diverging(share) {
-  const [from, to] = share < 0.5 ? [[0, 114, 178], [255, 255, 255]] : [[255, 255, 255], [213, 94, 0]];
-  const t = clamp(share < 0.5 ? share * 2 : share * 2 - 1, 0, 1);
-  return from.map((value, c) => value + t * (to[c] - value));
-}
+const diverging = (share) => blend([[0, 114, 178], [255, 255, 255], [213, 94, 0]], share);
 
 function ratio(pad, context) {
   const among = pad.axes.filter((axis) => axis >= 0);
@@ -157,7 +151,7 @@ function entropy(pad, context) {
   cells(24, (x, y) => values.push(run.decode(zAt(pad, x, y)).entropy()));
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const shown = (value) => value.toFixed(1).replace("-", "−");
-  shade(context, 24, values, low, high, viridis);
+  shade(context, 24, values, low, high, (share) => blend(VIRIDIS, share));
   if (high - low < 1e-3) return [`entropy of p(x|z,w), ${run.name}: ${shown(low)} nats everywhere, for its σ is fixed`];
   return [`entropy of p(x|z,w), ${run.name}: dark ${shown(low)} nats to yellow ${shown(high)} (where the decoder is least sure)`];
 }

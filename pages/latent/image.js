@@ -41,7 +41,7 @@ function makeView(root, data) {
 }
 
 function newNoise(view) {
-  view.eps = Float32Array.from(normals(view.seed++, DRAWS * view.latents));
+  view.eps = Float32Array.from({ length: DRAWS * view.latents }, chance(uniforms(view.seed++)).normal);
 }
 
 function open(view, image) {
@@ -71,24 +71,16 @@ function look(view) {
 }
 
 function makeControls(view) {
-  const { control, latents } = view;
-  view.root.querySelectorAll(".many").forEach((one) => one.classList.toggle("hidden", latents < 3));
-  view.root.querySelectorAll(".two").forEach((one) => one.classList.toggle("hidden", latents < 2));
-  ["across", "up"].forEach((name, index) => {
-    control(name).replaceChildren(...view.order.map((latent) => new Option(latentName(latent), latent)));
-    control(name).onchange = (event) => changed(view, () => choose(view, index, Number(event.target.value)));
-  });
+  const { control } = view;
+  planeControls(view, latentName, () => changed(view, () => look(view)));
   [0, 1].forEach((index) => {
     control(`m${index}`).onchange = (event) => changed(view, () => setM(view, index, Number(event.target.value)));
     control(`s${index}`).onchange = (event) => changed(view, () => setS(view, index, Number(event.target.value)));
   });
   control("image").max = view.count - 1;
   control("image").onchange = (event) => {
-    const image = Number(event.target.value);
-    if (event.target.value === "" || !Number.isInteger(image) || image < 0 || image >= view.count) {
-      view.find(".told").textContent = `Held-out images are numbered 0 to ${view.count - 1}.`; // x stays
-      return;
-    }
+    const image = imageNumber(view, event.target.value, view.count);
+    if (image === null) return;
     changed(view, () => open(view, image));
     view.send(image);
   };
@@ -101,12 +93,6 @@ function makeControls(view) {
     step: (dx, dy) => changed(view, () => [dx, dy].forEach((by, index) => by && setM(view, index, view.m[view.axes[index]] + 0.1 * by))),
     end: () => (view.grip = null),
   });
-}
-
-function choose(view, index, latent) {
-  if (view.axes[1 - index] === latent) view.axes[1 - index] = view.axes[index];
-  view.axes[index] = latent;
-  look(view);
 }
 
 const within = (view, value, low, high, name) => {
@@ -168,14 +154,8 @@ function makeSketch(view) {
 
 function makeFigures(view) {
   const captions = ["at z = m", ...Array.from({ length: DRAWS }, (_, l) => `z${"¹²³⁴⁵⁶"[l]} = m + s ⊙ ε${"¹²³⁴⁵⁶"[l]}`)];
-  view.canvases = captions.map((caption) => {
-    const figure = document.createElement("figure");
-    figure.innerHTML = '<canvas role="img"></canvas><figcaption></figcaption>';
-    figure.lastChild.textContent = caption;
-    figure.firstChild.setAttribute("aria-label", `Mean of p(x|z,w) ${caption}`);
-    return figure;
-  });
-  view.find(".draws").replaceChildren(...view.canvases);
+  view.canvases = captions.map((caption) => captioned(caption, `Mean of p(x|z,w) ${caption}`));
+  view.find(".draws").replaceChildren(...view.canvases.map((canvas) => canvas.parentNode));
 }
 
 function changed(view, change) {
@@ -189,7 +169,7 @@ function drawAll(view) {
   const { m, s, eps, latents, axes } = view;
   const zs = Array.from({ length: DRAWS }, (_, l) => m.map((value, j) => value + s[j] * eps[l * latents + j]));
   paint(view.find(".sketch"), view.side, view.pixels);
-  [m, ...zs].forEach((z, index) => paint(view.canvases[index].firstChild, view.side, view.run.decode(z).mean));
+  [m, ...zs].forEach((z, index) => paint(view.canvases[index], view.side, view.run.decode(z).mean));
   const epsilons = zs.map((_, l) => eps.subarray(l * latents, (l + 1) * latents));
   drawPlane(view, view.find(".noise"), epsilons, scale([-4, 4], [0, SIZE]), scale([-4, 4], [SIZE, 0]), "ε");
   const surface = view.find(".surface");

@@ -29,4 +29,36 @@ function readRuns(data) {
   }));
 }
 
+// The controls that the pad and From an image share: which latents lie across and up. chosen() comes after a choice.
+function planeControls(view, named, chosen) {
+  for (const [name, least] of [["many", 3], ["two", 2]])
+    view.root.querySelectorAll(`.${name}`).forEach((one) => one.classList.toggle("hidden", view.latents < least));
+  ["across", "up"].forEach((name, index) => {
+    view.control(name).replaceChildren(...view.order.map((latent) => new Option(named(latent), latent)));
+    view.control(name).onchange = (event) => {
+      const latent = Number(event.target.value);
+      if (view.axes[1 - index] === latent) view.axes[1 - index] = view.axes[index]; // the two swap
+      view.axes[index] = latent;
+      chosen();
+    };
+  });
+}
+
+// The number of a held-out image as typed; null where there is none, which is told, and what is shown stays.
+function imageNumber(view, typed, count) {
+  const image = Number(typed);
+  if (typed !== "" && Number.isInteger(image) && image >= 0 && image < count) return image;
+  view.find(".told").textContent = `Held-out images are numbered 0 to ${count - 1}.`;
+  return null;
+}
+
+// A canvas with its caption; the figure is its parent.
+function captioned(caption, label) {
+  const figure = document.createElement("figure");
+  figure.innerHTML = '<canvas role="img"></canvas><figcaption></figcaption>';
+  figure.lastChild.textContent = caption;
+  figure.firstChild.setAttribute("aria-label", label);
+  return figure.firstChild;
+}
+
 const latentName = (latent) => `z${[...String(latent + 1)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("")}`;

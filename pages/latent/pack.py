@@ -12,7 +12,6 @@ from pages.latent.run import LatentRun
 from pages.shared.figures import COLOURS
 from vae_core.lessons.latent_weights import flat
 from vae_core.pictures import grey
-from vae_core.support import Support
 
 MOST_WEIGHTS = 10_000_000  # encoders counted too: 40 MB to the browser, and some 5 ms a picture there
 MOST_PICTURED = 1000  # held-out images whose pixels go with the codes: 0.8 MB
@@ -71,7 +70,6 @@ def _described(run: LatentRun) -> dict[str, Any]:
         "name": run.name,
         "likelihood": run.spec.likelihood,
         "settings": {name: getattr(run.spec, name) for name in likelihood.settings},
-        "sample": "a sample" if likelihood.support is not Support.REAL else "a sample, clipped for display",
         "floor": run.spec.variance_floor**0.5 if likelihood.learns_sigma else None,
         "colour": COLOURS[run.spec.likelihood],
     }

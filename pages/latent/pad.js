@@ -25,7 +25,7 @@ function makePad(root, data) {
   const find = (selector) => root.querySelector(selector);
   const latents = data.kl.length;
   const pad = {
-    ...data, root, find, latents, frame: 0, said: "", image: -1,
+    ...data, root, find, control: (name) => find(`[name=${name}]`), latents, frame: 0, said: "", image: -1,
     z: new Float32Array(latents),
     axes: [data.order[0], data.order[1] ?? -1], // -1: there is one latent, and height means nothing
     codes: readCodes(data),
@@ -64,16 +64,9 @@ function place(pad, index, value) {
 }
 
 function makeControls(pad) {
-  const { find, latents } = pad;
-  const control = (name) => find(`[name=${name}]`);
-  pad.control = control;
-  pad.root.querySelectorAll(".many").forEach((one) => one.classList.toggle("hidden", latents < 3));
-  find(".two").classList.toggle("hidden", latents < 2);
-  for (const [index, name] of ["across", "up"].entries()) {
-    const options = pad.order.map((latent) => new Option(`${latentName(latent)}: KL ${pad.kl[latent].toFixed(2)} nats`, latent));
-    control(name).replaceChildren(...options);
-    control(name).onchange = (event) => choose(pad, index, Number(event.target.value));
-  }
+  const { find, control } = pad;
+  const named = (latent) => `${latentName(latent)}: KL ${pad.kl[latent].toFixed(2)} nats`;
+  planeControls(pad, named, () => moved(pad, () => {}, true, true));
   for (const [index, name] of ["x", "y"].entries()) {
     control(name).onchange = (event) => moved(pad, () => place(pad, index, Number(event.target.value)), true);
     Object.assign(control(name), { min: -pad.reach, max: pad.reach });
@@ -93,20 +86,9 @@ function makeControls(pad) {
   });
 }
 
-function choose(pad, index, latent) {
-  const other = 1 - index;
-  if (pad.axes[other] === latent) pad.axes[other] = pad.axes[index]; // the two swap
-  pad.axes[index] = latent;
-  moved(pad, () => {}, true, true);
-}
-
 function toImage(pad, text) {
-  const image = Number(text);
-  if (text === "" || !Number.isInteger(image) || image < 0 || image >= pad.codes.count) {
-    pad.find(".told").textContent = `Held-out images are numbered 0 to ${pad.codes.count - 1}.`; // z stays
-    return;
-  }
-  moved(pad, () => goTo(pad, { image }), true, true);
+  const image = imageNumber(pad, text, pad.codes.count);
+  if (image !== null) moved(pad, () => goTo(pad, { image }), true, true);
 }
 
 // Move z by `change` and draw at the next frame. `final`: tell Python. `others`: the plane itself is another one now.
@@ -132,22 +114,21 @@ function makeRuns(pad) {
     box.className = "run";
     box.style.borderLeftColor = run.colour;
     box.innerHTML = '<h4></h4><div class="pictures"></div>';
-    box.querySelector("h4").textContent = run.decode ? run.name : `${run.name}: decoder.js has no such decoder yet`;
+    box.querySelector("h4").textContent = run.decode ? run.name : `${run.name}: likelihoods.js has no such decoder yet`;
     const figure = (caption) => {
-      const made = document.createElement("figure");
-      made.innerHTML = '<canvas role="img"></canvas><figcaption></figcaption>';
-      made.lastChild.textContent = caption;
-      made.firstChild.setAttribute("aria-label", `${caption}, ${run.name}`);
-      box.querySelector(".pictures").append(made);
-      return made.firstChild;
+      const canvas = captioned(caption, `${caption}, ${run.name}`);
+      box.querySelector(".pictures").append(canvas.parentNode);
+      return canvas;
     };
-    run.canvases = run.decode && { mean: figure("mean of p(x|z,w), clipped"), sample: figure(run.sample) };
+    const sample = `a sample${LIKELIHOODS[run.likelihood]?.support === "real" ? ", clipped for display" : ""}`;
+    run.canvases = run.decode && { mean: figure("mean of p(x|z,w), clipped"), sample: figure(sample) };
     if (run.floor) run.canvases.sigma = figure(`σ, dark ${run.floor.toFixed(2)} (floor) to bright 1 or more`);
     run.box = box;
   });
   const held = document.createElement("div");
   held.className = "run held hidden";
-  held.innerHTML = '<div class="pictures"><figure><canvas role="img" aria-label="The held-out image"></canvas><figcaption></figcaption></figure></div>';
+  held.innerHTML = '<div class="pictures"></div>';
+  held.firstChild.append(captioned("", "The held-out image").parentNode);
   pad.find(".runs").replaceChildren(...pad.runs.map((run) => run.box), held);
 }
 

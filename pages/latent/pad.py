@@ -14,7 +14,7 @@ from pages.shared.widget import widget
 from vae_core.errors import SpecError
 from vae_core.values import shown
 
-_PAD = widget("latent", "pad", "svg", "controls", "canvas", "decoder", "pack", "ground")
+_PAD = widget("latent", "pad", "svg", "controls", "canvas", "likelihoods", "decoder", "pack", "ground")
 
 
 def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:

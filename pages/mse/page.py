@@ -49,7 +49,7 @@ SETTINGS = PageSettings(
         "guess": choice(list(GUESSES), None),
     },
 )
-WIDGET = widget("mse", "sigma", "svg")
+WIDGET = widget("mse", "sigma", "svg", "canvas", "likelihoods")
 WORDS = page_words("mse")
 
 
@@ -134,7 +134,6 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
             "x": x.tolist(),
             "mean": mu.tolist(),
             "n_pixels": found.n_pixels,
-            "sse": found.sse,
             "best_sigma": found.best_sigma,
             "edges": bars.edges,
             "density": bars.density,

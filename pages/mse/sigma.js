@@ -1,7 +1,7 @@
 // A sigma to drag: -ln N(x; mu, sigma^2 I) as its function, the residuals under N(0, sigma^2), and a draw from
 // N(mu, sigma^2 I). The server hears of sigma and of a new draw when the pointer or key is let go.
 
-const LN_2PI = Math.log(2 * Math.PI);
+const NORMAL = LIKELIHOODS.gaussian_identity;
 const SIGMAS = [0.01, 3];
 const FRAME = { left: 52, right: 392, top: 22, bottom: 240 };
 const DENSITY_TOP = 5;
@@ -12,11 +12,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   instances.set(parentElement, one);
   const find = (name) => parentElement.querySelector(`.${name}`);
   hear(one, data.sigma);
-  if (data.draw !== one.draw) one.noise = normals(data.draw, data.n_pixels);
+  if (data.draw !== one.draw) one.noise = noise(data.draw, data.n_pixels);
   one.draw = data.draw;
 
-  // 1/2 SSE / sigma^2 + D ln sigma + (D/2) ln 2 pi
-  const nll = (sigma) => (0.5 * data.sse) / sigma ** 2 + data.n_pixels * (0.5 * LN_2PI + Math.log(sigma));
+  // Of all pixels at once: each adds as much as one whose error is √MSE, which is the best sigma.
+  const nll = (sigma) => -data.n_pixels * NORMAL.log_prob([0], data.best_sigma, { sigma });
   const x = scale(SIGMAS.map(Math.log), [FRAME.left, FRAME.right]);
   const least = nll(data.best_sigma);
   const span = nll(SIGMAS[1]) - least;
@@ -48,12 +48,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   find("to-one").onclick = () => (set(1), tell());
   find("again").onclick = () => {
     one.draw = (one.draw + 1) % data.n_draws;
-    one.noise = normals(one.draw, data.n_pixels);
+    one.noise = noise(one.draw, data.n_pixels);
     show();
     setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
   };
-  paint(find("x"), data.x, `The input x, held-out image ${data.image}`);
-  paint(find("mean"), data.mean, "The decoder's mean of that image");
+  picture(find("x"), data.x, `The input x, held-out image ${data.image}`);
+  picture(find("mean"), data.mean, "The decoder's mean of that image");
   show();
 }
 
@@ -130,45 +130,29 @@ function showBars(svg, data, sigma) {
   const tallest = Math.max(...data.density);
   const text = tallest > DENSITY_TOP ? `↑ the bar at 0 goes up to ${digits(tallest, 1)}` : "";
   part(svg, "beyond", "text", { x: x(0) + 8, y: top + 14 }, text);
-  const normal = (at) => Math.exp(-0.5 * (at / sigma) ** 2) / (sigma * Math.sqrt(2 * Math.PI));
-  const points = Array.from({ length: 401 }, (_, i) => data.edges[0] + (i / 400) * (data.edges.at(-1) - data.edges[0]));
+  const normal = (at) => Math.exp(NORMAL.log_prob([0], at, { sigma }));
+  const points = places([data.edges[0], data.edges.at(-1)], 0, 0, 400);
   part(svg, "normal", "path", { class: "normal", d: path(points.map((at) => [x(at), height(normal(at))])) });
 }
 
 function showSample(find, data, one) {
-  const sample = data.mean.map((mean, pixel) => mean + one.sigma * one.noise[pixel]);
-  paint(find("sample"), sample, `A draw from N(μ, σ²I) at σ ${one.sigma}, clipped to [0,1] for display`);
+  const settings = { sigma: one.sigma };
+  const sample = data.mean.map((mean, pixel) => NORMAL.sample([mean], settings, { normal: () => one.noise[pixel] }));
+  picture(find("sample"), sample, `A draw from N(μ, σ²I) at σ ${one.sigma}, clipped to [0,1] for display`);
   const share = (test, pixels) => pixels.filter(test).length / pixels.length;
-  const outside = (value) => value < 0 || value > 1;
-  const tails = data.mean.map((mean) => below(-mean / one.sigma) + below((mean - 1) / one.sigma));
+  const beyond = (value) => value < 0 || value > 1;
+  const tails = data.mean.map((mean) => outside(NORMAL, [mean], settings));
   for (const [name, value] of [
-    ["sample-outside", share(outside, sample)],
+    ["sample-outside", share(beyond, sample)],
     ["expected-outside", tails.reduce((sum, tail) => sum + tail, 0) / data.n_pixels],
-    ["mean-outside", share(outside, data.mean)],
+    ["mean-outside", share(beyond, data.mean)],
   ])
     number(find(name), value, percent(value));
 }
 
-// The standard normal's share below t: 1/2 + phi(t) (t + t^3/3 + t^5/15 + ...), exact to rounding (Marsaglia 2004).
-function below(t) {
-  if (Math.abs(t) > 8) return t > 0 ? 1 : 0;
-  let sum = t;
-  let term = t;
-  for (let odd = 3; sum + term !== sum || odd === 3; odd += 2) {
-    term *= (t * t) / odd;
-    sum += term;
-  }
-  return 0.5 + sum * Math.exp(-0.5 * t * t - 0.5 * LN_2PI);
-}
+const noise = (seed, length) => Array.from({ length }, chance(uniforms(seed)).normal);
 
-function paint(canvas, pixels, label) {
-  const side = Math.sqrt(pixels.length);
-  canvas.width = canvas.height = side;
-  const image = new ImageData(side, side);
-  pixels.forEach((value, pixel) => {
-    image.data.fill(Math.round(255 * clamp(value, 0, 1)), 4 * pixel, 4 * pixel + 3);
-    image.data[4 * pixel + 3] = 255;
-  });
-  canvas.getContext("2d").putImageData(image, 0, 0);
+function picture(canvas, pixels, label) {
+  paint(canvas, Math.sqrt(pixels.length), pixels);
   canvas.setAttribute("aria-label", label);
 }

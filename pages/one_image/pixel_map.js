@@ -1,7 +1,7 @@
 // One image under several decoders: pick a pixel on any picture, and see its own p(x_d|z,w) under each, at once.
 // data.arrays holds, in base64, float32 rows of one number a pixel: first x, then what each decoder names by row.
 
-const GREYS = [-1, 2]; // the x of every density's axis, the same for all
+const AXIS = [-1, 2]; // the x of every density's axis, the same for all
 const TALLEST = 15; // of a density's axis: without a low floor, a peak may be a thousand times as high
 const states = new WeakMap();
 
@@ -49,7 +49,7 @@ function place(view) {
 // Building and painting ------------------------------------------------------------------------------------------------
 
 function html(parent, name, tag, className, text) {
-  const parts = (parent.htmlParts ??= {});
+  const parts = (parent.parts ??= {});
   const element = (parts[name] ??= parent.appendChild(document.createElement(tag)));
   if (className !== undefined) element.className = className;
   if (text !== undefined && element.said !== text) {
@@ -69,31 +69,37 @@ function build(view) {
   const { data, root } = view;
   view.overlays = [picture(view, root.querySelector(".source"), "x", data.input, true)];
   const panels = root.querySelector(".panels");
+  drawnFor(panels, JSON.stringify(data.decoders.map(({ key, title, images }) => [key, title, images.length])));
   data.decoders.forEach((decoder, index) => {
     const panel = html(panels, `panel ${index}`, "section", "panel");
     panel.setAttribute("aria-label", decoder.title);
-    panel.hidden = false;
     html(panel, "title", "h4", undefined, decoder.title);
     html(panel, "badge", "span", `badge ${decoder.kind}`, decoder.badge);
     html(panel, "total", "div", "total", decoder.total);
     const pictures = html(panel, "pictures", "div", "pictures");
-    for (const figure of pictures.children) figure.hidden = true;
     for (const image of decoder.images) view.overlays.push(picture(view, pictures, image.name, image, image.name === "log_prob"));
     decoder.chart = html(panel, "chart", "div", "chart");
     decoder.numbers = html(panel, "numbers", "div", "numbers");
     const button = html(panel, "costliest", "button", "", "Show its costliest pixel");
     button.type = "button";
     button.onclick = () => view.pick(decoder.costliest);
+    decoder.likelihood = LIKELIHOODS[decoder.key];
+    decoder.raw = (pixel) => decoder.outputs.map((row) => view.rows(row)[pixel]);
+    const heights = Array.from(view.x, (_, pixel) => peak(decoder.likelihood, decoder.raw(pixel), decoder.settings));
+    decoder.peak = Math.max(...heights); // of any pixel: the axis stays while the pixel changes
   });
-  [...panels.children].slice(data.decoders.length).forEach((panel) => (panel.hidden = true));
 }
 
 function picture(view, parent, name, image, tabbed) {
   const { data } = view;
   const figure = html(parent, name, "figure");
-  figure.hidden = false;
   const frame = html(figure, "frame", "div", "frame");
-  paint(html(frame, "canvas", "canvas"), view.rows(image.row), data.side, image, data.palettes[image.palette]);
+  const on = (value) => (image.log ? Math.log(value) : value);
+  const [low, high] = [on(image.low), on(image.high)];
+  const stops = data.palettes[image.palette].map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
+  const canvas = html(frame, "canvas", "canvas");
+  canvas.setAttribute("aria-hidden", "true");
+  paint(canvas, data.side, view.rows(image.row), (value) => (255 * (on(value) - low)) / (high - low || 1), table(stops));
   const overlay = part(frame, "overlay", "svg", {
     viewBox: `0 0 ${data.side} ${data.side}`,
     role: "application",
@@ -101,32 +107,12 @@ function picture(view, parent, name, image, tabbed) {
     tabindex: tabbed ? 0 : -1,
   });
   draggable(overlay, view.surface);
-  const scale = html(figure, "scale", "div", "scale");
-  scale.style.background = `linear-gradient(to right, ${data.palettes[image.palette].join(",")})`;
+  html(figure, "scale", "div", "scale").style.background = `linear-gradient(to right, ${data.palettes[image.palette].join(",")})`;
   const ends = html(figure, "ends", "div", "ends");
   html(ends, "low", "span", undefined, image.ends[0]);
   html(ends, "high", "span", undefined, image.ends[1]);
   html(figure, "caption", "figcaption", undefined, image.caption);
   return overlay;
-}
-
-function paint(canvas, values, side, { low, high, log }, palette) {
-  canvas.width = canvas.height = side;
-  canvas.setAttribute("aria-hidden", "true");
-  const stops = palette.map((colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)));
-  const context = canvas.getContext("2d");
-  const pixels = context.createImageData(side, side);
-  const on = (value) => (log ? Math.log(value) : value);
-  const share = scale([on(low), on(high) === on(low) ? on(low) + 1 : on(high)], [0, stops.length - 1]);
-  values.forEach((value, index) => {
-    const at = clamp(share(on(value)), 0, stops.length - 1);
-    const below = Math.min(Math.floor(at), stops.length - 2);
-    for (let c = 0; c < 3; c++) {
-      pixels.data[4 * index + c] = stops[below][c] + (at - below) * (stops[below + 1][c] - stops[below][c]);
-    }
-    pixels.data[4 * index + 3] = 255;
-  });
-  context.putImageData(pixels, 0, 0);
 }
 
 // What a pixel has to say ----------------------------------------------------------------------------------------------
@@ -141,29 +127,29 @@ function show(view) {
   html(root.querySelector(".where"), "text", "div", undefined,
     `Pixel d = ${pixel}: row ${row}, column ${column}, counted from 0. x_d = ${number(x[pixel])}`);
   for (const decoder of data.decoders) {
-    const family = FAMILIES[decoder.family] ?? UNDRAWN;
-    const values = {};
-    for (const name in decoder.rows) values[name] = view.rows(decoder.rows[name])[pixel];
-    decoder.chart.hidden = !family.draw;
-    if (family.draw) {
-      const svg = part(decoder.chart, "svg", "svg", { viewBox: "0 0 300 158", role: "img" });
-      // Each family has its own drawing: another decoder in this panel must find none of the last one's marks.
-      for (const other of svg.children) other.style.display = other === svg.parts?.[decoder.family] ? "" : "none";
-      const panel = part(svg, decoder.family, "g");
-      panel.style.display = "";
-      family.draw(panel, values, x[pixel], decoder, view);
-      svg.setAttribute("aria-label", `p(x_d|z,w) at this pixel under ${decoder.title}: ${family.say(values)}`);
-    }
-    html(decoder.numbers, "distribution", "div", undefined, `p(x_d|z,w) is ${family.say(values)}`);
-    html(decoder.numbers, "height", "div", undefined, family.height ? family.height(values, x[pixel], decoder) : "");
-    html(decoder.numbers, "log", "b", undefined, `${decoder.term} = ${number(values.log_prob)} nats`);
+    const { likelihood, settings, chart, numbers } = decoder;
+    const f = decoder.raw(pixel);
+    const says = likelihood.say(f, settings, number);
+    const svg = part(chart, "svg", "svg", { viewBox: "0 0 300 158", role: "img" });
+    (valuesOf(likelihood, settings) ? bars : curve)(svg, f, x[pixel], decoder);
+    svg.setAttribute("aria-label", `p(x_d|z,w) at this pixel under ${decoder.title}: ${says}`);
+    html(numbers, "distribution", "div", undefined, `p(x_d|z,w) is ${says}`);
+    html(numbers, "height", "div", undefined, height(f, x[pixel], decoder));
+    html(numbers, "log", "b", undefined, `${decoder.term} = ${number(view.rows(decoder.log_prob)[pixel])} nats`);
   }
+}
+
+function height(f, x, { likelihood, settings }) {
+  if (!supports(likelihood, x, settings)) return "x_d is neither 0 nor 1, so it has no probability here; the formula alone gives";
+  const p = number(Math.exp(likelihood.log_prob(f, x, settings)));
+  if (!valuesOf(likelihood, settings)) return `its density at x_d = ${p} per unit of grey`;
+  return `p(x_d = ${number(x)}|z,w) = ${likelihood.height ? `${likelihood.height(x)} = ` : ""}${p}`;
 }
 
 // For a screen reader, once a pixel is chosen and not at every step on the way.
 function hear(view) {
   const [row, column] = place(view);
-  const each = view.data.decoders.map(({ title, rows }) => `${title}: ${number(view.rows(rows.log_prob)[chosen(view)])} nats`);
+  const each = view.data.decoders.map(({ title, log_prob }) => `${title}: ${number(view.rows(log_prob)[chosen(view)])} nats`);
   view.root.querySelector(".heard").textContent = `Row ${row}, column ${column}. ${each.join(". ")}.`;
 }
 
@@ -180,73 +166,40 @@ function number(value) {
   return (value < 0 ? "−" : "") + text;
 }
 
-const sigmoid = (a) => 1 / (1 + Math.exp(-a)); // as exact near 0 for −a as it is near 1 for a
-
-const FAMILIES = {
-  Bernoulli: {
-    say: ({ logits }) => `Bernoulli with λ_d = ${number(sigmoid(logits))}`,
-    height: ({ logits }, x) =>
-      x === 0 || x === 1
-        ? `p(x_d = ${x}|z,w) = ${x ? "λ_d" : "1 − λ_d"} = ${number(sigmoid(x ? logits : -logits))}`
-        : `x_d is neither 0 nor 1, so it has no probability here; the formula alone gives`,
-    draw: bars,
-  },
-  Normal: {
-    say: ({ loc, scale }) => `N(μ_d = ${number(loc)}, σ_d² = ${number(scale)}²)`,
-    height: (values, x) => `its density at x_d = ${number(density.Normal(values, x))} per unit of grey`,
-    draw: curve,
-  },
-  Laplace: {
-    say: ({ loc, scale }) => `Laplace(μ_d = ${number(loc)}, b = ${number(scale)})`,
-    height: (values, x) => `its density at x_d = ${number(density.Laplace(values, x))} per unit of grey`,
-    draw: curve,
-  },
-};
-// A decoder younger than this file: numbers without a drawing.
-const UNDRAWN = { say: ({ mean, stddev }) => `of mean ${number(mean)} and standard deviation ${number(stddev)}` };
-
-const density = {
-  Normal: ({ loc, scale }, x) => Math.exp(-0.5 * ((x - loc) / scale) ** 2) / (scale * Math.sqrt(2 * Math.PI)),
-  Laplace: ({ loc, scale }, x) => Math.exp(-Math.abs(x - loc) / scale) / (2 * scale),
-};
-
-function bars(panel, { logits }, x, { colour }) {
+function bars(panel, f, x, { likelihood, settings, colour }) {
   const across = scale([-0.5, 1.5], [40, 290]);
   const up = scale([0, 1], [115, 14]);
+  const values = valuesOf(likelihood, settings);
   axis(panel, "x", across, [0, 1], 115, (value) => (value === x ? `${value}, as observed` : String(value)));
   axis(panel, "y", up, [0, 0.5, 1], 40);
   part(panel, "name", "text", { x: 165, y: 152, "text-anchor": "middle" }, "this pixel's value, and its probability");
-  for (const value of [0, 1]) {
-    const p = sigmoid(value ? logits : -logits);
+  for (const value of values) {
+    const p = Math.exp(likelihood.log_prob(f, value, settings));
+    const width = 80 / (values.length - 1);
     part(panel, `bar ${value}`, "rect", {
-      x: across(value) - 40, width: 80, y: up(p), height: up(0) - up(p),
-      fill: colour, "fill-opacity": value === x ? 0.9 : 0.2, stroke: colour,
+      x: across(value) - width / 2, width, y: up(p), height: up(0) - up(p),
+      fill: colour, "fill-opacity": same(value, x) ? 0.9 : 0.2, stroke: colour,
     });
-    part(panel, `mass ${value}`, "text", { x: across(value), y: Math.max(up(p) - 4, 11), "text-anchor": "middle" }, number(p));
+    const place = { x: across(value), y: Math.max(up(p) - 4, 11), "text-anchor": "middle" };
+    if (values.length < 4) part(panel, `mass ${value}`, "text", place, number(p));
   }
   part(panel, "base", "line", { x1: 40, x2: 290, y1: 115, y2: 115, stroke: "var(--st-border-color)" });
-  const grey = x !== 0 && x !== 1; // between the bars, where there is no probability
+  const grey = !supports(likelihood, x, settings); // between the bars, where there is no probability
   mark(panel, across(x), up(0), up(grey ? 1 : 0), grey ? 4 : 0);
 }
 
-function curve(panel, values, x, decoder, { rows }) {
-  const p = density[decoder.family];
-  const narrowest = rows(decoder.rows.scale).reduce((a, b) => Math.min(a, b));
-  const peak = p({ loc: 0, scale: narrowest }, 0); // of any pixel: the axis stays while the pixel changes
+function curve(panel, f, x, { likelihood, settings, colour, peak }) {
   const top = [0.1, 0.2, 0.5, 1, 2, 5, 10].find((tick) => tick >= peak) ?? TALLEST;
-  const across = scale(GREYS, [40, 290]);
+  const across = scale(AXIS, [40, 290]);
   const up = scale([0, top], [115, 14]);
-  const high = (value) => up(Math.min(value, top));
+  const high = (value) => up(Math.min(Math.exp(likelihood.log_prob(f, value, settings)), top));
   part(panel, "grey levels", "rect", { class: "grey-levels", x: across(0), width: across(1) - across(0), y: 14, height: 101 });
   axis(panel, "x", across, [-1, 0, 1, 2], 115, (tick) => String(tick).replace("-", "−"));
   axis(panel, "y", up, [0, top / 2, top], 40);
   part(panel, "name", "text", { x: 165, y: 152, "text-anchor": "middle" }, "this pixel's value, and its density. Shaded: the greys");
-  const grid = Array.from({ length: 151 }, (_, i) => GREYS[0] + i / 50);
-  const near = Array.from({ length: 101 }, (_, i) => values.loc + (i - 50) * 0.1 * values.scale);
-  const points = [...grid, ...near].filter((one) => one >= GREYS[0] && one <= GREYS[1]).sort((a, b) => a - b);
-  const line = path(points.map((one) => [across(one), high(p(values, one))]));
-  part(panel, "line", "path", { d: line, fill: "none", stroke: decoder.colour, "stroke-width": 2.5 });
-  mark(panel, across(x), up(0), high(p(values, x)), 5);
+  const points = places(AXIS, likelihood.mean(f, settings), likelihood.stddev(f, settings)).map((one) => [across(one), high(one)]);
+  part(panel, "line", "path", { d: path(points), fill: "none", stroke: colour, "stroke-width": 2.5 });
+  mark(panel, across(x), up(0), high(x), 5);
 }
 
 // Where the observed x stands, and how high its density is there.

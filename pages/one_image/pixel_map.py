@@ -16,14 +16,14 @@ from pages.shared.naming import badge, ln_p_is, title
 from pages.shared.numbers import nats
 from pages.shared.widget import widget
 from vae_core.lessons.one_image import Pixels
+from vae_core.likelihoods import LIKELIHOODS
 from vae_core.spec import RunSpec
 
 PALETTES = {"grey": ["#000000", "#ffffff"], "viridis": sequential.Viridis, "cost": sequential.Magma[::-1]}
-SYMBOLS = {"probs": "λ", "loc": "μ", "scale": "σ", "mean": "mean", "stddev": "σ"}
 KEY = "one_image.map"
 Row = Callable[[np.ndarray], int]
 
-_MAP = widget("one_image", "pixel_map", "svg")
+_MAP = widget("one_image", "pixel_map", "svg", "canvas", "likelihoods")
 
 
 def pixel_map(x: np.ndarray, views: list[tuple[RunSpec, Pixels]], pixel: int, picked: Callable[[int], None]) -> None:
@@ -58,12 +58,12 @@ def pixel_map(x: np.ndarray, views: list[tuple[RunSpec, Pixels]], pixel: int, pi
 
 
 def _panel(spec: RunSpec, pixels: Pixels, row: Row) -> dict[str, Any]:
-    row_of = {name: row(values) for name, values in pixels.parameters.items()} | {"log_prob": row(pixels.log_prob)}
+    kind = LIKELIHOODS[spec.likelihood]
     whole, one = ("−BCE", "−BCE of x_d") if spec.loss_only else ("ln p(x|z,w)", "ln p(x_d|z,w)")
     low, high = float(pixels.log_prob.min()), float(pixels.log_prob.max())
     cost = {
         "name": "log_prob",
-        "row": row_of["log_prob"],
+        "row": row(pixels.log_prob),
         "palette": "cost",
         "low": low,
         "high": high,
@@ -71,33 +71,38 @@ def _panel(spec: RunSpec, pixels: Pixels, row: Row) -> dict[str, Any]:
         "caption": f"{one}, nats",
         "alt": f"{one} of each pixel under {title(spec)}, {nats(low, 2)} to {nats(high, 2)} nats.",
     }
-    images = [_parameter(spec, name, values, row_of[name]) for name, values in pixels.parameters.items()]
+    clipped = ", clipped for display" if pixels.mean.min() < 0 or pixels.mean.max() > 1 else ""
+    mean = f"mean {kind.mean_symbol}_d"
+    images = [_grey(row(pixels.mean), mean + clipped, f"{mean} of each pixel under {title(spec)}.") | {"name": "mean"}]
+    if kind.learns_sigma and np.ptp(pixels.stddev):  # the same at every pixel is no picture
+        low, high = float(pixels.stddev.min()), float(pixels.stddev.max())
+        images.append(
+            {
+                "name": "stddev",
+                "row": row(pixels.stddev),
+                "palette": "viridis",
+                "low": low,
+                "high": high,
+                "log": low > 0,
+                "ends": [f"{low:.2g}", f"{high:.2g}"],
+                "caption": "σ_d, log scale",
+                "alt": f"σ of each pixel under {title(spec)}.",
+            }
+        )
     return {
+        "key": spec.likelihood,
+        "settings": {name: getattr(spec, name) for name in kind.settings},
         "title": title(spec),
         "kind": ln_p_is(spec),
         "badge": re.sub(r".*\[(.*)\]", r"\1", badge(spec)),
         "term": one,
         "total": f"{whole} = Σ_d {one} = {nats(pixels.total)} nats",
         "colour": COLOURS[spec.likelihood],
-        "family": pixels.family,
-        "rows": row_of,
+        "outputs": [row(values) for values in pixels.outputs],
+        "log_prob": cost["row"],
         "costliest": pixels.costliest,
-        "images": [*filter(None, images), cost],
+        "images": [*images, cost],
     }
-
-
-def _parameter(spec: RunSpec, name: str, values: np.ndarray, row: int) -> dict[str, Any] | None:
-    """The picture of a parameter; None where it is the same at every pixel."""
-    if name not in SYMBOLS or not np.ptp(values):
-        return None
-    symbol = SYMBOLS[name]
-    alt = f"{symbol} of each pixel under {title(spec)}."
-    low, high = float(values.min()), float(values.max())
-    if name not in ("scale", "stddev"):
-        clipped = ", clipped for display" if low < 0 or high > 1 else ""
-        return _grey(row, ("mean" if name == "mean" else f"mean {symbol}_d") + clipped, alt) | {"name": name}
-    scale = {"palette": "viridis", "low": low, "high": high, "log": low > 0, "ends": [f"{low:.2g}", f"{high:.2g}"]}
-    return {"name": name, "row": row, "alt": alt, "caption": f"{symbol}_d, log scale", **scale}
 
 
 def _grey(row: int, caption: str, alt: str) -> dict[str, Any]:

@@ -9,17 +9,29 @@ from pages.shared.figures import COLOURS, DASHES
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.widget import widget
 from pages.shared.words import ending, page_words
-from vae_core.lessons.one_pixel import ACTIVATIONS, BIAS, DECODERS, IN, OUT, VARIANCE_FLOOR, one_pixel
+from vae_core.lessons.one_pixel import ACTIVATIONS, BIAS, IN, OUT, likelihood_of, one_pixel
 from vae_core.likelihoods import LIKELIHOODS
 
-LIMITS = {"a": (-6.0, 6.0), "log_var": (-8.0, 2.0), "sigma": (0.03, 3.0), "x": (0.0, 1.0), "z": (-3.0, 3.0)}
+LIMITS = {
+    "a": (-6.0, 6.0),
+    "log_var": (-8.0, 2.0),
+    "sigma": (0.03, 3.0),
+    "scale": (0.03, 3.0),
+    "x": (0.0, 1.0),
+    "z": (-3.0, 3.0),
+}
+# The settings of a decoder that are chosen here, with their labels; others stay at their defaults.
+CHOSEN = {
+    "sigma": ("σ, fixed", "Chosen before training; 1 is identity covariance."),
+    "scale": ("b, fixed", "Chosen before training; the standard deviation is √2·b."),
+}
 SETTINGS = PageSettings(
     "one_pixel",
     {
-        "decoder": choice(DECODERS, "bernoulli"),
+        "decoder": choice(list(LIKELIHOODS), "bernoulli"),
         "a": real(*LIMITS["a"], 0.5),
         "log_var": real(*LIMITS["log_var"], -2.0),
-        "sigma": real(*LIMITS["sigma"], 1.0),
+        **{name: real(*LIMITS[name], 1.0) for name in CHOSEN},
         "x": real(*LIMITS["x"], 1.0),
         "z": real(*LIMITS["z"], 0.5),
         "activation": choice(ACTIVATIONS, "relu"),
@@ -27,13 +39,14 @@ SETTINGS = PageSettings(
 )
 ACTIVATION_NAMES = {"sigmoid": "sigmoid", "relu": "ReLU", "gelu": "GELU"}
 WIDGET = "one_pixel.widget"
-PICTURE = widget("one_pixel", "picture", "svg")
+PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "numbers")
 FOUR_PIXELS = widget("one_pixel", "four_pixels", "svg")
 # The states that the parts of the page open: their button, and what it sets.
 SHOW: dict[str, dict[str, dict[str, Any]]] = {
     "Where is the distribution?": {
         "A pixel under N(μ, 1)": {"decoder": "gaussian_identity", "a": 0.5, "sigma": 1.0, "x": 0.5},
         "The same with σ = 0.1": {"decoder": "gaussian_identity", "a": 0.5, "sigma": 0.1, "x": 0.5},
+        "A pixel under a Laplace": {"decoder": "laplace", "a": 0.8, "scale": 0.3, "x": 0.5},
     },
     "Why a sigmoid?": {
         "Sure of white, and right": {"decoder": "bernoulli", "a": 4.0, "x": 1.0},
@@ -73,11 +86,16 @@ def number(name: str, label: str, step: float, format: str, help: str) -> None:
     st.number_input(label, low, high, step=step, format=format, help=help, width=150, **SETTINGS.keep(name))
 
 
+def own() -> dict[str, tuple[str, str]]:
+    """Of CHOSEN, the decoder's own."""
+    return {name: CHOSEN[name] for name in LIKELIHOODS[SETTINGS["decoder"]].settings if name in CHOSEN}
+
+
 def inputs() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Decoder, p(x|z,w)",
-            DECODERS,
+            list(LIKELIHOODS),
             format_func=lambda key: LIKELIHOODS[key].name,
             required=True,
             wrap=True,
@@ -96,19 +114,20 @@ def inputs() -> None:
         number("a", "a, the raw output", 0.1, "%.3f", "What comes out, before the link.")
         if LIKELIHOODS[SETTINGS["decoder"]].learns_sigma:
             number("log_var", "ln σ², 2nd output", 0.1, "%.2f", "The log-variance that the network asks for.")
-        elif "sigma" in LIKELIHOODS[SETTINGS["decoder"]].settings:
-            number("sigma", "σ, fixed", 0.1, "%.2f", "Chosen before training; 1 is identity covariance.")
+        for name, (label, help) in own().items():
+            number(name, label, 0.1, "%.2f", help)
         number("x", "x, the observed pixel", 0.1, "%.2f", "0 is black, 1 is white.")
 
 
 def picture() -> None:
     decoder = SETTINGS["decoder"]
+    likelihood = likelihood_of(decoder, **{name: SETTINGS[name] for name in CHOSEN})
     PICTURE(
         key=WIDGET,
         data={
             **{name: SETTINGS[name] for name in SETTINGS.settings},
             "limits": LIMITS,
-            "floor": VARIANCE_FLOOR,
+            "settings": {name: getattr(likelihood, name) for name in likelihood.settings},
             "network": {"wide": IN, "bias": BIAS, "out": OUT},
             "colour": COLOURS[decoder],
             "dash": " ".join(map(str, DASHES[decoder])),
@@ -129,10 +148,10 @@ def show_question(heading: str) -> None:
 def show_code() -> None:
     """The same numbers from the core: torch, with its own derivative."""
     decoder, a, x = SETTINGS["decoder"], SETTINGS["a"], SETTINGS["x"]
-    likelihood = LIKELIHOODS[decoder]
-    seen = one_pixel(decoder, a, x, SETTINGS["log_var"], SETTINGS["sigma"])
-    outputs = f"{a:g}, {SETTINGS['log_var']:g}" if likelihood.learns_sigma else f"{a:g}"
-    given = f", sigma={SETTINGS['sigma']:g}" if "sigma" in likelihood.settings else ""
+    chosen = {name: SETTINGS[name] for name in own()}
+    seen = one_pixel(decoder, a, x, SETTINGS["log_var"], **chosen)
+    outputs = f"{a:g}, {SETTINGS['log_var']:g}" if LIKELIHOODS[decoder].learns_sigma else f"{a:g}"
+    given = "".join(f", {name}={value:g}" for name, value in chosen.items())
     slopes = ", ".join(f"{slope:.6f}" for slope in seen.slopes)
     st.code(
         f'likelihood = LIKELIHOODS["{decoder}"](n_pixels=1{given})\n'

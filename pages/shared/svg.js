@@ -12,6 +12,13 @@ function part(parent, name, tag, attributes = {}, text) {
   return element;
 }
 
+// What was drawn for another subject goes: part() finds children by name and never removes them.
+function drawnFor(parent, subject) {
+  if (parent.subject === subject) return;
+  parent.replaceChildren();
+  Object.assign(parent, { subject, parts: {} });
+}
+
 function scale([low, high], [from, to]) {
   const map = (value) => from + ((value - low) / (high - low)) * (to - from);
   map.invert = (pixel) => low + ((pixel - from) / (to - from)) * (high - low);
@@ -44,6 +51,13 @@ function roundTicks(low, high) {
   const first = Math.ceil(low / step - 1e-9);
   const count = Math.floor(high / step + 1e-9) - first + 1;
   return Array.from({ length: count }, (_, index) => Number(((first + index) * step).toPrecision(6)));
+}
+
+// Where to work out a curve: in even steps, and closer together around what is narrow.
+function places([low, high], middle, width, count = 160) {
+  const even = Array.from({ length: count + 1 }, (_, i) => low + ((high - low) * i) / count);
+  const near = width ? Array.from({ length: 101 }, (_, i) => middle + (i - 50) * 0.1 * width) : [];
+  return [...even, ...near].filter((at) => at >= low && at <= high).sort((a, b) => a - b);
 }
 
 function path(points) {
@@ -94,8 +108,7 @@ function uniforms(seed) {
   };
 }
 
-// Independent N(0,1) numbers (Box and Muller).
-function normals(seed, count) {
-  const next = uniforms(seed);
-  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next()));
+// Where chance comes from: the browser's own, or another source of uniform numbers in (0,1).
+function chance(uniform = () => Math.random() || 0.5) {
+  return { uniform, normal: () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()) }; // Box and Muller
 }

@@ -42,11 +42,10 @@ def point(page: Page, name: str, across: float) -> tuple[float, float]:
 
 def check(seen: dict[str, Any]) -> None:
     """What the picture shows is what the core says of the same state."""
-    core = one_pixel(seen["decoder"], seen["a"], seen["x"], seen["log_var"], seen["sigma"])
+    core = one_pixel(seen["decoder"], seen["a"], seen["x"], seen["log_var"], **seen["settings"])
     for name in ("mean", "stddev", "log_prob", "outside", "on_floor"):
         assert seen[name] == pytest.approx(getattr(core, name), abs=1e-6), (name, seen)
-    slopes = [seen["slope_a"], seen["slope_log_var"]][: len(core.slopes)]
-    assert slopes == pytest.approx(core.slopes, abs=1e-6)
+    assert seen["slopes"] == pytest.approx(core.slopes, abs=1e-6)
     assert seen["bias"] == pytest.approx(seen["a"] - tiny_network(seen["z"], seen["activation"]), abs=1e-6)
     assert abs(seen["share"] - core.outside) < 4 * (0.25 / 200) ** 0.5  # 200 draws, four standard errors
 
@@ -57,13 +56,14 @@ def check(seen: dict[str, Any]) -> None:
         ("bernoulli", {"activation": "gelu"}),
         ("gaussian_identity", {"a": 0.25, "sigma": 0.4}),
         ("gaussian_learned", {"log_var": -6, "activation": "sigmoid"}),
+        ("laplace", {"a": 0.25, "scale": 0.4}),
     ],
 )
 def test_the_numbers_are_the_cores(page: Page, server: Server, decoder: str, state: dict[str, Any]) -> None:
     open_page(page, server, "&".join(f"{name}={value}" for name, value in {"decoder": decoder, **state}.items()))
     seen = [numbers(page)]
     assert seen[0].items() >= state.items()
-    for name in (*PANELS, "variance")[: 5 if decoder == "gaussian_learned" else 4]:
+    for name in (*PANELS, "second")[: 5 if decoder == "gaussian_learned" else 4]:
         page.mouse.move(*point(page, name, 0.5))
         page.mouse.down()
         for step in range(8):
@@ -152,7 +152,7 @@ def test_arrow_keys_move_and_shift_moves_further(page: Page, server: Server) -> 
         ("loss", "a", "Shift+ArrowLeft", -0.5),
         ("network", "z", "ArrowUp", 0.05),
         ("pixel", "x", "ArrowDown", -0.05),
-        ("variance", "log_var", "ArrowLeft", -0.1),
+        ("second", "log_var", "ArrowLeft", -0.1),
     ]:
         before = numbers(page)
         panel(page, name).focus()
@@ -176,7 +176,7 @@ def test_typed_numbers_and_switches_move_the_picture(page: Page, server: Server)
     page.get_by_role("radio", name="sigmoid").click()
     wait_until(lambda: numbers(page)["activation"] == "sigmoid")
     seen = numbers(page)
-    same = ("a", "z", "mean", "log_prob", "slope_a")
+    same = ("a", "z", "mean", "log_prob", "slopes")
     assert [seen[name] for name in same] == [kept[name] for name in same], "the hidden activation decides nothing"
     assert seen["bias"] != kept["bias"]
     check(seen)

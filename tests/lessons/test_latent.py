@@ -35,7 +35,6 @@ from vae_core.lessons.latent import (
     there_and_back,
     usual_distance,
 )
-from vae_core.lessons.latent_weights import flat
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.model import VAE
 from vae_core.pictures import stretched
@@ -284,20 +283,3 @@ def test_gif_has_its_frames_in_order() -> None:
             grey = np.asarray(movie.convert("L")).astype(int)
             assert abs(grey[2, 2] - level) <= 1
             assert abs(grey[2, 9] - 127) <= 1  # the line between
-
-
-@pytest.mark.parametrize("network", ["encoder", "decoder"])
-def test_flat_weights_give_the_network(network: str) -> None:
-    vae = VAE(RunSpec(dataset="digits", likelihood="gaussian_learned", latent_dim=3, hidden=(7, 5)))
-    flattened = flat(getattr(vae, network))
-    numbers, at = np.frombuffer(flattened.data, "<f4"), 0
-    x = np.random.default_rng(0).standard_normal((4, flattened.layers[0][0])).astype(np.float32)
-    out = x
-    for index, (n_in, n_out) in enumerate(flattened.layers):
-        matrix, bias = numbers[at : at + n_in * n_out].reshape(n_in, n_out), numbers[at + n_in * n_out :][:n_out]
-        at += (n_in + 1) * n_out
-        out = out @ matrix + bias
-        out = np.maximum(out, 0) if index < len(flattened.layers) - 1 else out
-    assert at == len(numbers)
-    with torch.inference_mode():
-        torch.testing.assert_close(torch.from_numpy(out), getattr(vae, network)(torch.from_numpy(x)))

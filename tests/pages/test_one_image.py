@@ -53,9 +53,14 @@ def test_the_numbers_are_the_cores(open_page, z: str) -> None:
         x = held_out_image(spec, load_dataset("mnist"), 12)
         seen = pixels_at(vae, x, latent_of(vae, x, 3 if z == "draw" else None))
         assert (rows(data)[0] == x.numpy()).all()
-        np.testing.assert_allclose(rows(data)[panel["rows"]["log_prob"]], seen.log_prob, rtol=1e-6)
-        for name, values in seen.parameters.items():
-            np.testing.assert_allclose(rows(data)[panel["rows"][name]], values, rtol=1e-6)
+        assert (panel["key"], panel["settings"]) == (
+            key,
+            {name: getattr(spec, name) for name in vae.likelihood.settings},
+        )
+        np.testing.assert_allclose(rows(data)[panel["log_prob"]], seen.log_prob, rtol=1e-6)
+        np.testing.assert_allclose(rows(data)[panel["outputs"]], seen.outputs, rtol=1e-6)
+        for image in panel["images"]:
+            np.testing.assert_allclose(rows(data)[image["row"]], getattr(seen, image["name"]), rtol=1e-6)
         assert f"{seen.total:,.1f} nats".replace("-", "−") in panel["total"]
         assert panel["kind"] == ("mass" if key == "bernoulli" else "density")
         found = estimate(vae, x, 7, 3)
@@ -68,7 +73,7 @@ def test_the_numbers_are_the_cores(open_page, z: str) -> None:
 def test_which_pictures_a_decoder_has(open_page) -> None:
     """A parameter that is the same at every pixel is no picture."""
     names = [[image["name"] for image in panel["images"]] for panel in drawn(open_page("one_image"))["decoders"]]
-    assert names == [["probs", "log_prob"], ["loc", "log_prob"], ["loc", "scale", "log_prob"]]
+    assert names == [["mean", "log_prob"], ["mean", "log_prob"], ["mean", "stddev", "log_prob"]]
 
 
 def test_images_by_number_and_by_digit(open_page) -> None:
@@ -124,7 +129,7 @@ def test_the_pixel_of_the_link_is_marked(open_page) -> None:
     assert drawn(open_page("one_image", pixel="5,14"))["pixel"] == 5 * 28 + 14
     data = drawn(open_page("one_image"))
     assert data["pixel"] == -1
-    assert data["start"] == rows(data)[data["decoders"][0]["rows"]["log_prob"]].argmin()
+    assert data["start"] == rows(data)[data["decoders"][0]["log_prob"]].argmin()
 
 
 def test_an_own_run_on_grey_pixels_is_a_loss(open_page, trained: RunSpec) -> None:
@@ -144,7 +149,7 @@ def test_a_shipped_run_opens_by_its_id(open_page) -> None:
     data = drawn(page)
     assert [panel["title"] for panel in data["decoders"]][1] == "Gaussian, covariance σ²I, σ = 0.1"
     assert "pays more for each error" in text(page)
-    best = rows(data)[data["decoders"][1]["rows"]["log_prob"]].max()
+    best = rows(data)[data["decoders"][1]["log_prob"]].max()
     assert best == pytest.approx(-math.log(0.1 * math.sqrt(2 * math.pi)), abs=1e-3)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vae_core.lessons.one_pixel import DECODERS, one_pixel
+from vae_core.lessons.one_pixel import one_pixel
+from vae_core.likelihoods import LIKELIHOODS
 
 PAGE = "one_pixel"
 
@@ -20,6 +21,7 @@ def values(page) -> dict:
         ({"decoder": "gaussian_identity", "a": "0.5"}, {"a": 0.5, "sigma": 1.0, "x": 1.0}),
         ({"decoder": "bernoulli", "x": "0.5"}, {"x": 0.5, "a": 0.5}),
         ({"decoder": "gaussian_learned", "log_var": "-6"}, {"log_var": -6.0}),
+        ({"decoder": "laplace", "scale": "0.3"}, {"scale": 0.3}),
         ({"decoder": "bernoulli", "activation": "gelu"}, {"activation": "gelu"}),
         ({"z": "-1.25", "a": "-0.123456"}, {"decoder": "bernoulli", "z": -1.25, "a": -0.123456}),
     ],
@@ -41,9 +43,10 @@ def test_a_link_opens_its_state_and_stays_in_the_address(open_page, link: dict, 
         ("sigma", "0", "a number from 0.03 to 3"),
         ("log_var", "tiny", "a number from -8 to 2"),
         ("z", "1e999", "a number from -3 to 3"),
-        ("decoder", "laplace", "bernoulli, gaussian_identity, gaussian_learned"),
+        ("scale", "9", "a number from 0.03 to 3"),
+        ("decoder", "cauchy", ", ".join(LIKELIHOODS)),
         ("activation", "tanh", "sigmoid, relu, gelu"),
-        ("mu", "1", "decoder, a, log_var, sigma, x, z, activation"),
+        ("mu", "1", "decoder, a, log_var, sigma, scale, x, z, activation"),
     ],
 )
 def test_what_a_link_may_not_say_is_told_and_the_rest_holds(open_page, name: str, value: str, allowed: str) -> None:
@@ -55,13 +58,13 @@ def test_what_a_link_may_not_say_is_told_and_the_rest_holds(open_page, name: str
         assert values(page)["z"] == 0.5
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", LIKELIHOODS)
 def test_the_core_speaks_for_the_typed_numbers(open_page, decoder: str) -> None:
     page = open_page(PAGE, decoder=decoder)
-    for name, value in {"a": 0.8, "x": 0.3, "log_var": -1.0, "sigma": 0.5}.items():
+    for name, value in {"a": 0.8, "x": 0.3, "log_var": -1.0, "sigma": 0.5, "scale": 0.25}.items():
         if any(widget.key == f"one_pixel.{name}" for widget in page.number_input):
             page.number_input(key=f"one_pixel.{name}").set_value(value).run()
-    seen = one_pixel(decoder, 0.8, 0.3, -1.0, 0.5)
+    seen = one_pixel(decoder, 0.8, 0.3, -1.0, sigma=0.5, scale=0.25)
     code = next(block.value for block in page.code if "LIKELIHOODS" in block.value)
     for number in (seen.log_prob, seen.mean, seen.stddev, *seen.slopes):
         assert f"{number:.6f}" in code
@@ -74,9 +77,12 @@ def test_only_the_decoders_own_numbers_are_asked_and_kept(open_page) -> None:
     page = open_page(PAGE, decoder="gaussian_learned", log_var="-6")
     control = page.segmented_control(key="one_pixel.decoder")
     control.set_value("gaussian_identity").run()
-    assert {"sigma"} == set(values(page)) & {"sigma", "log_var"}
+    own = {"sigma", "log_var", "scale"}
+    assert {"sigma"} == set(values(page)) & own
+    control.set_value("laplace").run()
+    assert {"scale"} == set(values(page)) & own
     control.set_value("bernoulli").run()
-    assert not set(values(page)) & {"sigma", "log_var"}
+    assert not set(values(page)) & own
     control.set_value("gaussian_learned").run()
     assert values(page)["log_var"] == -6.0
 

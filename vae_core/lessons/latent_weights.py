@@ -23,7 +23,11 @@ class Flat:
 
 @torch.inference_mode()
 def flat(network: nn.Sequential) -> Flat:
-    """Of `vae.decoder` or `vae.encoder`."""
+    """Of `vae.decoder` or `vae.encoder`. Raises TypeError for a layer that the browser does not know."""
+    for number, layer in enumerate(network):
+        right = nn.ReLU if number % 2 else nn.Linear
+        if not isinstance(layer, right) or (number % 2 and number == len(network) - 1):
+            raise TypeError(f"Layer {number} is {layer}: the browser computes Linear, ReLU, Linear, ... Linear alone.")
     linear = [layer for layer in network if isinstance(layer, nn.Linear)]
     parts = [part.cpu().numpy().astype("<f4") for layer in linear for part in (layer.weight.T, layer.bias)]
     data = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)

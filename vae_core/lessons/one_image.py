@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Laplace, Normal
 
 from vae_core.data import Dataset
 from vae_core.elbo import draw_z, kl_to_prior
@@ -16,20 +15,15 @@ from vae_core.model import VAE, stream
 from vae_core.spec import RunSpec
 
 MOST_DRAWS = 1000
-# What says p(x_d|z,w) completely, as torch.distributions names it. A Bernoulli's logit too, for where sigmoid rounds.
-PARAMETERS: dict[type, tuple[str, ...]] = {
-    Bernoulli: ("probs", "logits"),
-    Normal: ("loc", "scale"),
-    Laplace: ("loc", "scale"),
-}
 
 
 @dataclass(frozen=True)
 class Pixels:
     """p(x_d|z,w) of each pixel d at one z, and what it gives those of one image. Arrays are (n_pixels,) float32."""
 
-    family: str  # the distribution of a pixel, as torch.distributions names it
-    parameters: dict[str, np.ndarray]  # by the names of PARAMETERS; mean and stddev for any other family
+    outputs: list[np.ndarray]  # the decoder's raw outputs: one array, or two where it learns a sigma
+    mean: np.ndarray
+    stddev: np.ndarray
     log_prob: np.ndarray  # ln p(x_d|z,w), nats
 
     @property
@@ -92,15 +86,10 @@ def draws(m: Tensor, log_var: Tensor, seed: int) -> Tensor:
 @torch.inference_mode()
 def pixels_at(vae: VAE, x: Tensor, z: Tensor) -> Pixels:
     """p(x_d|z,w) of every pixel at z (latent_dim,), and ln p(x_d|z,w) of the pixels of x (n_pixels,)."""
-    outputs = vae.decode(z)
-    distribution = vae.likelihood.distribution(outputs)
-    names = PARAMETERS.get(type(distribution))
-    if names:
-        parameters = {name: getattr(distribution, name) for name in names}
-    else:
-        parameters = {"mean": vae.likelihood.mean(outputs), "stddev": vae.likelihood.stddev(outputs)}
-    arrays = {name: value.expand_as(x).float().numpy() for name, value in parameters.items()}
-    return Pixels(type(distribution).__name__, arrays, distribution.log_prob(x).numpy())
+    outputs, likelihood = vae.decode(z), vae.likelihood
+    raw = [part.expand_as(x).numpy() for part in outputs.split(len(x))]  # the second may be one number for all pixels
+    log_prob = likelihood.distribution(outputs).log_prob(x)
+    return Pixels(raw, *(each.numpy() for each in (likelihood.mean(outputs), likelihood.stddev(outputs), log_prob)))
 
 
 @torch.inference_mode()

@@ -5,16 +5,17 @@ const VIRIDIS = [
   [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37],
 ]; // ten stops of the scale, linear between
 
-function viridis(share) {
-  const at = clamp(share, 0, 1) * (VIRIDIS.length - 1);
-  const below = Math.min(VIRIDIS.length - 2, Math.floor(at));
-  return VIRIDIS[below].map((from, c) => from + (at - below) * (VIRIDIS[below + 1][c] - from));
+// A colour of a scale that is linear between its stops, by its share of the way.
+function blend(stops, share) {
+  const at = clamp(share, 0, 1) * (stops.length - 1);
+  const below = Math.min(stops.length - 2, Math.floor(at));
+  return stops[below].map((from, c) => from + (at - below) * (stops[below + 1][c] - from));
 }
 
 const rgba = ([red, green, blue], alpha = 1) =>
   ((Math.round(alpha * 255) << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0;
-const GREYS = Uint32Array.from({ length: 256 }, (_, level) => rgba([level, level, level]));
-const COLOURS = Uint32Array.from({ length: 256 }, (_, level) => rgba(viridis(level / 255)));
+const table = (stops) => Uint32Array.from({ length: 256 }, (_, level) => rgba(blend(stops, level / 255)));
+const [GREYS, COLOURS] = [table([[0, 0, 0], [255, 255, 255]]), table(VIRIDIS)];
 
 // Draw pixels (side × side) on a canvas of that size; level(value) says 0 to 255, and what is beyond is clipped.
 function paint(canvas, side, pixels, level = (value) => 255 * value, scale = GREYS) {

@@ -1,0 +1,167 @@
+"""The densities in JavaScript against torch: every decoder's numbers for one pixel, in a real browser."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Browser, Page
+from scipy import stats
+
+from pages.shared.widget import SHARED
+from vae_core.likelihoods import LIKELIHOODS, Laplace, Likelihood
+
+SETTINGS: dict[str, list[dict[str, float]]] = {
+    "gaussian_identity": [{"sigma": sigma} for sigma in (1.0, 0.03, 3.0)],
+    "gaussian_learned": [{"variance_floor": floor} for floor in (1e-3, 0.5, 1.0)],
+    "laplace": [{"scale": scale} for scale in (1.0, 0.03, 3.0)],
+}
+CASES = [
+    pytest.param(key, settings, id="-".join([key, *(f"{k}={v}" for k, v in settings.items())]))
+    for key in LIKELIHOODS
+    for settings in SETTINGS.get(key, [{}])
+]
+every_case = pytest.mark.parametrize(("key", "settings"), CASES)
+VERBS = ["mean", "stddev", "log_prob", "slope", "cdf", "sample", "entropy", "say", "worked"]
+WANTED = ["support", "link", "parameters", *VERBS]
+FIRST = [-40.0, -8.0, -1.5, 0.0, 0.3, 1.0, 2.0, 8.0, 40.0]
+FAR = [-30.0, -5.0, -1.0, -0.01, 0.0, 0.5, 2.0, 30.0]  # standard deviations from the mean
+
+NUMBERS = """({ key, settings, points }) => points.map(([f, x]) => {
+  const likelihood = LIKELIHOODS[key];
+  const one = { on_floor: likelihood.on_floor?.(f, settings) ?? false, outside: outside(likelihood, f, settings) };
+  for (const name of ["log_prob", "slope", "cdf"]) one[name] = likelihood[name](f, x, settings);
+  for (const name of ["mean", "stddev", "entropy"]) one[name] = likelihood[name](f, settings);
+  return one;
+})"""
+SAMPLES = """({ key, settings, f, count }) => {
+  const draw = chance(uniforms(1));
+  return Array.from({ length: count }, () => LIKELIHOODS[key].sample(f, settings, draw));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser_page(browser: Browser):
+    page = browser.new_page()
+    for name in ("svg", "likelihoods"):
+        page.add_script_tag(content=(SHARED / f"{name}.js").read_text(encoding="utf-8"))
+    yield page
+    page.close()
+
+
+def unwritten(page: Page) -> list[str]:
+    """A sentence for each decoder that Python has and the browser has not, or not wholly."""
+    written = page.evaluate("Object.fromEntries(Object.entries(LIKELIHOODS).map(([k, one]) => [k, Object.keys(one)]))")
+    missing = {key: [name for name in WANTED if name not in written.get(key, [])] for key in LIKELIHOODS}
+    return [
+        f"The decoder {key!r} is in vae_core/likelihoods.py; its entry in pages/shared/likelihoods.js lacks: "
+        f"{', '.join(names)}. Write them, and the top of that file says what each is."
+        for key, names in missing.items()
+        if names
+    ]
+
+
+def points(likelihood: Likelihood, settings: dict[str, float]) -> list[tuple[list[float], float]]:
+    """Raw outputs and an x each, with extremes: sure coins, far tails, and at, below and above a floor."""
+    floor = math.log(settings.get("variance_floor", 1e-3))
+    second = [[-40.0, floor - 0.1, floor, floor + 0.1, 0.5, 3.0]] * (likelihood.n_outputs - 1)
+    found = []
+    for f in itertools.product(FIRST, *second):
+        sigma = float(likelihood.stddev(torch.tensor(f, dtype=torch.float64)))
+        xs = [0.0, 0.3, 1.0] if likelihood.kind == "mass" else [f[0] + far * sigma for far in FAR]
+        found += [(list(f), x) for x in xs]
+    return found
+
+
+def cdf(key: str, likelihood: Likelihood, f: torch.Tensor, x: torch.Tensor) -> float:
+    if key == "bernoulli":  # torch has none
+        return float(stats.bernoulli.cdf(float(x), float(torch.sigmoid(f))))
+    return float(likelihood.distribution(f).cdf(x))
+
+
+@every_case
+def test_the_numbers_are_torchs(browser_page: Page, key: str, settings: dict[str, float]) -> None:
+    likelihood = LIKELIHOODS[key](1, **settings)
+    at = points(likelihood, settings)
+    found = browser_page.evaluate(NUMBERS, {"key": key, "settings": settings, "points": at})
+    expected: list[dict[str, Any]] = []
+    for raw, value in at:
+        f = torch.tensor(raw, dtype=torch.float64, requires_grad=True)
+        x = torch.tensor([value], dtype=torch.float64)
+        log_prob = likelihood.log_prob(f, x)
+        (slope,) = torch.autograd.grad(log_prob, f)
+        f = f.detach()
+        below, within = (cdf(key, likelihood, f, torch.full((1,), edge, dtype=torch.float64)) for edge in (0.0, 1.0))
+        on_floor = getattr(likelihood, "on_floor", None)
+        expected.append(
+            {
+                "log_prob": log_prob.item(),
+                "slope": slope.tolist(),
+                "cdf": cdf(key, likelihood, f, x),
+                "mean": likelihood.mean(f).item(),
+                "stddev": likelihood.stddev(f).item(),
+                "entropy": likelihood.distribution(f).entropy().item(),
+                "on_floor": bool(on_floor and on_floor(f)),
+                "outside": 0 if likelihood.kind == "mass" else below + 1 - within,
+            }
+        )
+    for name in expected[0]:
+        np.testing.assert_allclose(
+            np.array([one[name] for one in found], float),
+            np.array([one[name] for one in expected], float),
+            rtol=1e-6,
+            atol=1e-6,
+            err_msg=name,
+        )
+
+
+@every_case
+def test_samples_have_the_distribution(browser_page: Page, key: str, settings: dict[str, float]) -> None:
+    likelihood, count = LIKELIHOODS[key](1, **settings), 20_000
+    f = torch.tensor([0.7, -1.0][: likelihood.n_outputs], dtype=torch.float64)
+    values = {"key": key, "settings": settings, "f": f.tolist(), "count": count}
+    draws = np.array(browser_page.evaluate(SAMPLES, values))
+    error = (draws - likelihood.mean(f).item()) / likelihood.stddev(f).item()
+    assert abs(error.mean()) < 5 / math.sqrt(count)  # five standard errors
+    assert (error**2).mean() == pytest.approx(1, abs=0.08)
+    if likelihood.kind == "density":
+        assert stats.kstest(draws, lambda x: likelihood.distribution(f).cdf(torch.from_numpy(x)).numpy()).pvalue > 1e-3
+    else:
+        levels = likelihood.distribution(f).enumerate_support().flatten().tolist()
+        assert set(draws) <= set(levels)
+
+
+def test_what_is_declared_is_declared_on_both_sides(browser_page: Page) -> None:
+    read = (
+        "Object.fromEntries(Object.entries(LIKELIHOODS).map(([k, one]) => [k, [one.support, one.parameters.length]]))"
+    )
+    declared = {key: [kind.support.name.lower(), kind(1).n_outputs] for key, kind in LIKELIHOODS.items()}
+    assert browser_page.evaluate(read) == declared
+
+
+@every_case
+def test_words_hold_their_numbers(browser_page: Page, key: str, settings: dict[str, float]) -> None:
+    likelihood = LIKELIHOODS[key](1, **settings)
+    f, x = torch.tensor([0.25, 0.1][: likelihood.n_outputs], dtype=torch.float64), 1.0
+    one = "LIKELIHOODS[key]"
+    say = f"({{ key, settings, f, x }}) => [{one}.say(f, settings, String), ...{one}.worked(f, x, settings)]"
+    said, *lines = browser_page.evaluate(say, {"key": key, "settings": settings, "f": f.tolist(), "x": x})
+    assert any(float(number) == pytest.approx(likelihood.mean(f).item()) for number in re.findall(r"[\d.]*\d", said))
+    log_prob = likelihood.log_prob(f, torch.tensor([x], dtype=torch.float64)).item()
+    assert f"<b>{log_prob:.3f}</b> nats".replace("-", "−") in lines[1]
+    assert "undefined" not in "".join([said, *lines]) and "NaN" not in "".join([said, *lines])
+
+
+def test_every_decoder_is_written(browser_page: Page) -> None:
+    assert not unwritten(browser_page), "\n".join(unwritten(browser_page))
+
+
+def test_a_decoder_without_an_entry_is_told(browser_page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIKELIHOODS, "student_t", Laplace)
+    (sentence,) = unwritten(browser_page)
+    assert "'student_t'" in sentence and "pages/shared/likelihoods.js lacks: support, link," in sentence

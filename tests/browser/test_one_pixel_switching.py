@@ -1,0 +1,74 @@
+"""One pixel under one decoder after another: nothing of the last one's picture stays."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Server
+from tests.browser.test_one_pixel import numbers, open_page, panel
+from tests.waiting import wait_until
+from vae_core.likelihoods import LIKELIHOODS
+
+# What can be seen of the picture: which panels, their drawings to the last attribute, and every word.
+SEEN = """(root) => ({
+  style: root.getAttribute('style'),
+  words: root.innerText,
+  worked: root.querySelector('.worked').innerHTML,
+  badge: root.querySelector('.badge').className,
+  panels: [...root.querySelectorAll('svg')].filter((svg) => svg.checkVisibility()).map((svg) => svg.outerHTML),
+})"""
+
+
+def seen(page: Page) -> dict:
+    return page.locator(".one-pixel").evaluate(SEEN)
+
+
+def switch(page: Page, key: str) -> None:
+    page.get_by_role("radio", name=LIKELIHOODS[key].name, exact=True).click()
+    wait_until(lambda: numbers(page)["decoder"] == key and f"decoder={key}" in f"{page.url}&decoder=bernoulli")
+
+
+def every_pair() -> list[str]:
+    """A walk that goes from each key to each other one: after it, every ordered pair was a step."""
+    left = set(itertools.permutations(LIKELIHOODS, 2))
+    walk = [next(iter(LIKELIHOODS))]
+    while left:
+        # Hierholzer is not needed: from any key, go where the most steps are still left.
+        here = [pair for pair in sorted(left) if pair[0] == walk[-1]]
+        there = here or [min(left)]
+        step = max(there, key=lambda pair: sum(other[0] == pair[1] for other in left))
+        walk += [step[1]] if here else list(step)
+        left.discard(step)
+    return walk
+
+
+@pytest.mark.parametrize("x", ["0.5", "1"])
+def test_a_switched_picture_is_a_fresh_one(page: Page, server: Server, x: str) -> None:
+    query = f"a=0.5&x={x}&log_var=-3&sigma=0.4&scale=0.2"
+    open_page(page, server, query)
+    fresh = {}
+    for key in LIKELIHOODS:
+        other = page.context.new_page()
+        open_page(other, server, f"{query}&decoder={key}")
+        fresh[key] = seen(other)
+        other.close()
+    assert len({str(one["panels"]) for one in fresh.values()}) == len(LIKELIHOODS)
+    for key in every_pair()[1:]:
+        switch(page, key)
+        assert seen(page) == fresh[key]
+
+
+def test_a_switch_counts_while_something_is_held(page: Page, server: Server) -> None:
+    open_page(page, server, "decoder=gaussian_learned&a=0.5&x=0.5")
+    panel(page, "link").focus()
+    page.keyboard.down("ArrowRight")  # and not let go
+    assert numbers(page)["a"] == 0.55
+    switch(page, "bernoulli")
+    wait_until(lambda: "a=0.55" in page.url and numbers(page)["a"] == 0.55)
+    page.keyboard.up("ArrowRight")
+    other = page.context.new_page()
+    open_page(other, server, page.url.split("?")[1])
+    assert seen(page) == seen(other)
