@@ -34,15 +34,21 @@ class Likelihood(Protocol):
     mean_symbol: ClassVar[str]  # what a pixel's mean is called; "" where it has no letter of its own
     loss_line: ClassVar[str]  # of PyTorch, as people write -ln p(x|z,w)
     support: ClassVar[Support]  # where the values lie to which p gives a probability, or a density
-    kind: ClassVar[Literal["mass", "density"]]  # follows from the support
+    kind: ClassVar[Literal["mass", "density"]] = "density"  # follows from the support, below
     settings: ClassVar[tuple[str, ...]]  # the RunSpec fields that are part of this distribution
     learns_sigma: ClassVar[bool]
 
+    n_pixels: int
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.kind = cls.support.kind
+
     def __init__(self, n_pixels: int, **settings: float): ...
     @property
-    def title(self) -> str: ...  # the name, with settings that are not the usual ones
-    @property
-    def n_pixels(self) -> int: ...
+    def title(self) -> str:
+        return self.name  # with settings that are not the usual ones
+
     @property
     def n_outputs(self) -> int: ...  # width of the decoder's last layer
     def distribution(self, outputs: Tensor) -> Distribution: ...  # one independent distribution a pixel
@@ -52,23 +58,8 @@ class Likelihood(Protocol):
     def sample(self, outputs: Tensor, generator: Generator | None = None) -> Tensor: ...  # (..., n_pixels)
 
 
-class _Declared:
-    """What follows from a likelihood's declarations."""
-
-    name: ClassVar[str]
-    support: ClassVar[Support]
-    kind: ClassVar[Literal["mass", "density"]]
-
-    def __init_subclass__(cls) -> None:
-        cls.kind = cls.support.kind
-
-    @property
-    def title(self) -> str:
-        return self.name
-
-
 @dataclass(frozen=True)
-class Bernoulli(_Declared):
+class Bernoulli(Likelihood):
     """Every pixel is a coin: p(x_d=1|z) = lambda_d = sigmoid(f_d). Kingma & Welling 2013, App. C.1.
 
     On grey x in [0,1] `log_prob` is still minus the binary cross-entropy, a fine loss, but no log-probability.
@@ -109,7 +100,7 @@ class Bernoulli(_Declared):
 
 
 @dataclass(frozen=True)
-class GaussianIdentity(_Declared):
+class GaussianIdentity(Likelihood):
     """Every pixel is mu_d plus noise of one fixed sigma; sigma = 1 is N(mu, I), the meaning of 1/2 SSE."""
 
     name: ClassVar[str] = "Gaussian, identity covariance"
@@ -153,7 +144,7 @@ class GaussianIdentity(_Declared):
 
 
 @dataclass(frozen=True)
-class GaussianLearned(_Declared):
+class GaussianLearned(Likelihood):
     """Every pixel has its own mu_d(z) and sigma_d(z): the "Gaussian MLP" of Kingma & Welling 2013, App. C.2.
 
     The outputs are D means, then D log-variances. Where a pixel never changes the density has no upper bound
@@ -206,7 +197,7 @@ class GaussianLearned(_Declared):
 
 
 @dataclass(frozen=True)
-class Laplace(_Declared):
+class Laplace(Likelihood):
     """Every pixel is mu_d plus two-sided exponential noise of one fixed scale b: the meaning of absolute error."""
 
     name: ClassVar[str] = "Laplace"

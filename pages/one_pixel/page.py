@@ -1,5 +1,6 @@
 """One decoder output, one pixel: from z to a, from a to a distribution, from the distribution to the loss."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,17 +10,12 @@ from pages.shared.figures import COLOURS, DASHES
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.widget import widget
 from pages.shared.words import ending, page_words
-from vae_core.lessons.one_pixel import ACTIVATIONS, BIAS, IN, OUT, likelihood_of, one_pixel
+from vae_core.lessons.one_pixel import BIAS, IN, OUT, likelihood_of, one_pixel
 from vae_core.likelihoods import LIKELIHOODS
 
-LIMITS = {
-    "a": (-6.0, 6.0),
-    "log_var": (-8.0, 2.0),
-    "sigma": (0.03, 3.0),
-    "scale": (0.03, 3.0),
-    "x": (0.0, 1.0),
-    "z": (-3.0, 3.0),
-}
+ACTIVATIONS = {"sigmoid": "sigmoid", "relu": "ReLU", "gelu": "GELU"}
+LIMITS = {"a": (-6.0, 6.0), "log_var": (-8.0, 2.0), "x": (0.0, 1.0), "z": (-3.0, 3.0)}
+LIMITS |= {"sigma": (0.03, 3.0), "scale": (0.03, 3.0)}
 # The settings of a decoder that are chosen here, with their labels; others stay at their defaults.
 CHOSEN = {
     "sigma": ("σ, fixed", "Chosen before training; 1 is identity covariance."),
@@ -28,7 +24,7 @@ CHOSEN = {
 SETTINGS = PageSettings(
     "one_pixel",
     {
-        "decoder": choice(list(LIKELIHOODS), "bernoulli"),
+        "decoder": choice({key: kind.name for key, kind in LIKELIHOODS.items()}, "bernoulli"),
         "a": real(*LIMITS["a"], 0.5),
         "log_var": real(*LIMITS["log_var"], -2.0),
         **{name: real(*LIMITS[name], 1.0) for name in CHOSEN},
@@ -37,7 +33,6 @@ SETTINGS = PageSettings(
         "activation": choice(ACTIVATIONS, "relu"),
     },
 )
-ACTIVATION_NAMES = {"sigmoid": "sigmoid", "relu": "ReLU", "gelu": "GELU"}
 WIDGET = "one_pixel.widget"
 PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "numbers")
 FOUR_PIXELS = widget("one_pixel", "four_pixels", "svg")
@@ -54,7 +49,7 @@ SHOW: dict[str, dict[str, dict[str, Any]]] = {
         "A grey pixel": {"decoder": "bernoulli", "a": 0.0, "x": 0.5},
     },
     "Does the hidden activation decide it?": {
-        ACTIVATION_NAMES[name]: {"activation": name} for name in ACTIVATIONS
+        title: {"activation": name} for name, title in ACTIVATIONS.items()
     },
     "What does a learned variance add?": {
         "ln p above 0": {"decoder": "gaussian_learned", "a": 0.5, "x": 0.5, "log_var": -6.0},
@@ -80,12 +75,6 @@ def set_to(values: dict[str, Any]) -> None:
         SETTINGS[name] = value
 
 
-def number(name: str, label: str, step: float, format: str, help: str) -> None:
-    low, high = LIMITS[name]
-    help = f"{help} From {low:g} to {high:g}.".replace("-", "−")
-    st.number_input(label, low, high, step=step, format=format, help=help, width=150, **SETTINGS.keep(name))
-
-
 def own() -> dict[str, tuple[str, str]]:
     """Of CHOSEN, the decoder's own."""
     return {name: CHOSEN[name] for name in LIKELIHOODS[SETTINGS["decoder"]].settings if name in CHOSEN}
@@ -93,30 +82,18 @@ def own() -> dict[str, tuple[str, str]]:
 
 def inputs() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Decoder, p(x|z,w)",
-            list(LIKELIHOODS),
-            format_func=lambda key: LIKELIHOODS[key].name,
-            required=True,
-            wrap=True,
-            **SETTINGS.keep("decoder"),
-        )
-        st.segmented_control(
-            "Hidden activation",
-            ACTIVATIONS,
-            format_func=lambda name: ACTIVATION_NAMES[name],
-            required=True,
-            help="Of the three hidden units of the tiny network, picture 1.",
-            **SETTINGS.keep("activation"),
-        )
+        SETTINGS.one_of("decoder", "Decoder, p(x|z,w)")
+        help = "Of the three hidden units of the tiny network, picture 1."
+        SETTINGS.one_of("activation", "Hidden activation", help=help)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        number("z", "z", 0.1, "%.2f", "What goes into the network. Changing it here leaves a as it is.")
-        number("a", "a, the raw output", 0.1, "%.3f", "What comes out, before the link.")
+        number = partial(SETTINGS.number, step=0.1, format="%.2f")
+        number("z", "z", help="What goes into the network. Changing it here leaves a as it is.")
+        number("a", "a, the raw output", format="%.3f", help="What comes out, before the link.")
         if LIKELIHOODS[SETTINGS["decoder"]].learns_sigma:
-            number("log_var", "ln σ², 2nd output", 0.1, "%.2f", "The log-variance that the network asks for.")
+            number("log_var", "ln σ², 2nd output", help="The log-variance that the network asks for.")
         for name, (label, help) in own().items():
-            number(name, label, 0.1, "%.2f", help)
-        number("x", "x, the observed pixel", 0.1, "%.2f", "0 is black, 1 is white.")
+            number(name, label, help=help)
+        number("x", "x, the observed pixel", help="0 is black, 1 is white.")
 
 
 def picture() -> None:

@@ -6,14 +6,22 @@ import json
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.conftest import Server
 from tests.waiting import wait_until
-from vae_core.lessons.one_pixel import one_pixel, shares, tiny_network
+from vae_core.lessons.one_pixel import BIAS, IN, OUT, one_pixel
 
 PANELS = ("network", "link", "pixel", "loss")
+
+
+def tiny_network(z: float, activation: str) -> float:
+    """a - w0 of the picture's network, by torch."""
+    h = getattr(torch.nn.functional, activation)
+    wide, bias, out = (torch.tensor(values, dtype=torch.float64) for values in (IN, BIAS, OUT))  # (3,)
+    return float(out @ h(wide * z + bias))
 
 
 def open_page(page: Page, server: Server, query: str = "") -> None:
@@ -234,6 +242,7 @@ def test_a_softmax_makes_pixels_compete(page: Page, server: Server) -> None:
     assert after["sigmoid"][1:] == before["sigmoid"][1:]
     assert all(now < then for now, then in zip(after["softmax"][1:], before["softmax"][1:]))
     for seen in (before, after):
-        sigmoid, softmax = shares(seen["a"])
+        a = torch.tensor(seen["a"], dtype=torch.float64)
+        sigmoid, softmax = torch.sigmoid(a).tolist(), torch.softmax(a, dim=0).tolist()
         assert seen["sigmoid"] == pytest.approx(sigmoid, abs=1e-9)
         assert seen["softmax"] == pytest.approx(softmax, abs=1e-9)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-import torch
 from scipy import integrate, stats
 
-from vae_core.lessons.one_pixel import ACTIVATIONS, one_pixel, shares, tiny_network
+from vae_core.lessons.one_pixel import one_pixel
 from vae_core.likelihoods import LIKELIHOODS, GaussianLearned
 
 VARIANCE_FLOOR = GaussianLearned.variance_floor
@@ -69,22 +68,3 @@ def test_the_floor_is_told_and_flat() -> None:
 def test_the_laplace_slope_is_flat_between_its_two_values() -> None:
     slopes = [one_pixel("laplace", a, 0.5, scale=0.25).slopes for a in (-6.0, 0.4, 0.5, 0.6)]
     assert slopes == [(-4.0,), (-4.0,), (0.0,), (4.0,)]
-
-
-def test_the_tiny_network_bends_by_its_hidden_activation_alone() -> None:
-    h = {"sigmoid": torch.nn.Sigmoid(), "relu": torch.nn.ReLU(), "gelu": torch.nn.GELU()}
-    for activation in ACTIVATIONS:
-        for z in (-3.0, -0.5, 0.0, 1.7):
-            inputs = torch.tensor([2 * z + 1, -1.5 * z - 1, z - 1.5])
-            by_hand = 0.7 * h[activation](inputs)[0] + 0.6 * h[activation](inputs)[1] - 2.4 * h[activation](inputs)[2]
-            assert tiny_network(z, activation) == pytest.approx(float(by_hand), abs=1e-5)
-    assert len({round(tiny_network(1.0, activation), 3) for activation in ACTIVATIONS}) == 3
-
-
-def test_sigmoids_are_independent_and_a_softmax_shares_one_unit() -> None:
-    coins, classes = shares([2.0, 2.0, -1.0, -1.0])
-    more_coins, more_classes = shares([4.0, 2.0, -1.0, -1.0])
-    assert coins == pytest.approx(stats.logistic.cdf([2, 2, -1, -1]))
-    assert more_coins[1:] == coins[1:]
-    assert sum(classes) == pytest.approx(1) and sum(more_classes) == pytest.approx(1)
-    assert all(after < before for before, after in zip(classes[1:], more_classes[1:]))

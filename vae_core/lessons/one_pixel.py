@@ -15,7 +15,6 @@ from vae_core.support import Support
 if TYPE_CHECKING:
     from torch import Tensor
 
-ACTIVATIONS = ("sigmoid", "relu", "gelu")
 # a = sum_k OUT_k h(IN_k z + BIAS_k) + w0, with h the hidden activation: fixed, not trained.
 IN, BIAS, OUT = (2.0, -1.5, 1.0), (1.0, -1.0, -1.5), (0.7, 0.6, -2.4)
 
@@ -67,21 +66,3 @@ def _outside(likelihood: Likelihood, outputs: Tensor) -> float:
     distribution = likelihood.distribution(outputs)
     below, within = distribution.cdf(outputs.new_tensor(0.0)), distribution.cdf(outputs.new_tensor(1.0))
     return (below + 1 - within).item()
-
-
-def tiny_network(z: float, activation: str) -> float:
-    """a - w0 of the tiny network."""
-    import torch
-
-    h = getattr(torch.nn.functional, activation)
-    wide, bias, out = (torch.tensor(values, dtype=torch.float64) for values in (IN, BIAS, OUT))  # (3,)
-    return float(out @ h(wide * z + bias))
-
-
-def shares(logits: list[float]) -> tuple[list[float], list[float]]:
-    """The same raw outputs as Bernoulli parameters, each pixel for itself, and as softmax makes them: one unit shared
-    by all."""
-    import torch
-
-    a = torch.tensor(logits, dtype=torch.float64)
-    return torch.sigmoid(a).tolist(), torch.softmax(a, dim=0).tolist()
