@@ -18,27 +18,13 @@ from typing import Any, Literal
 
 from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.folders import home
-from vae_core.spec import RunSpec
+from vae_core.runs import schema
+from vae_core.runs.messages import Progress
+from vae_core.spec import RunSpec, curve_stride, snapshot_stride
 
 RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
 MAX_SNAPSHOTS, MAX_CURVE = 200, 1000
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, family TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
-    created REAL NOT NULL, attempt INTEGER NOT NULL, step INTEGER NOT NULL, total_steps INTEGER NOT NULL,
-    images_seen INTEGER NOT NULL, seconds REAL NOT NULL, images_per_second REAL NOT NULL, result TEXT,
-    resume_from TEXT);
-CREATE INDEX IF NOT EXISTS runs_family ON runs (family);
-CREATE TABLE IF NOT EXISTS snapshots (
-    run TEXT NOT NULL, step INTEGER NOT NULL, numbers TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pictures (
-    run TEXT NOT NULL, step INTEGER NOT NULL, name TEXT NOT NULL, png BLOB NOT NULL, PRIMARY KEY (run, step, name));
-CREATE TABLE IF NOT EXISTS curve (
-    run TEXT NOT NULL, step INTEGER NOT NULL, reconstruction REAL NOT NULL, kl REAL NOT NULL,
-    PRIMARY KEY (run, step)) WITHOUT ROWID;
-"""
-HISTORY = ("snapshots", "pictures", "curve")
+HISTORY = ("snapshots", "pictures", "curve")  # the tables of what came step by step
 
 
 @dataclass(frozen=True)
@@ -97,11 +83,12 @@ class Store:
 
     def _open(self) -> None:
         with self._connect() as db:
+            schema.check_version(db)
             db.execute("PRAGMA journal_mode = WAL")
             verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise DamagedStoreError(verdict)
-            db.executescript(SCHEMA)
+            schema.migrate(db)
             columns = {column[0] for column in db.execute("SELECT * FROM runs LIMIT 0").description}
             if columns != {field.name for field in fields(Run)} | {"family"}:
                 raise DamagedStoreError(f"unknown columns in {self.path}")
@@ -231,35 +218,33 @@ class Store:
             for table in HISTORY:
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run_id, step))
 
-    def wait(self, run_id: str, message: str) -> None:
-        """Back in line, with what it has so far, until it begins again."""
+    def put_back_in_line(self, run_id: str, message: str) -> None:
+        """With what it has so far, until it begins again."""
         with self._connect() as db:
             db.execute("UPDATE runs SET status = 'queued', message = ? WHERE id = ?", (message, run_id))
 
-    def say(self, run_id: str, message: str) -> None:
+    def set_message(self, run_id: str, message: str) -> None:
         with self._connect() as db:
             db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run_id))
 
-    def add_snapshot(self, run_id: str, message: Mapping[str, Any]) -> None:
-        """Keep what a worker sent (see `worker.message`), thinning so that the counts stay bounded."""
-        numbers = message["numbers"]
+    def add_snapshot(self, spec: RunSpec, progress: Progress) -> None:
+        """Keep what a worker sent, thinning so that the counts stay bounded."""
+        run_id, numbers = spec.id, progress.numbers
         step = numbers["step"]
-        progress = (step, numbers["images_seen"], numbers["seconds"], message["images_per_second"])
         with self._connect() as db:
             db.execute(
                 "UPDATE runs SET step = ?, images_seen = ?, seconds = ?, images_per_second = ? WHERE id = ?",
-                (*progress, run_id),
+                (step, numbers["images_seen"], numbers["seconds"], progress.images_per_second, run_id),
             )
             db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (run_id, step, json.dumps(numbers)))
-            pictures = [(run_id, step, name, png) for name, png in message["pictures"].items()]
+            pictures = [(run_id, step, name, png) for name, png in progress.pictures.items()]
             db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", pictures)
-            points = [(run_id, *point) for point in message["curve"]]
+            points = [(run_id, *point) for point in progress.curve]
             db.executemany("INSERT OR REPLACE INTO curve VALUES (?, ?, ?, ?)", points)
-            keep = keep_stride(step, message["stride"], MAX_SNAPSHOTS)
-            for table in ("snapshots", "pictures"):
-                db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, keep))
-            keep = keep_stride(step, message["curve_stride"], MAX_CURVE)
-            db.execute("DELETE FROM curve WHERE run = ? AND step < ? AND step % ?", (run_id, step, keep))
+            keep = keep_stride(step, snapshot_stride(spec), MAX_SNAPSHOTS)
+            keep_of_curve = keep_stride(step, curve_stride(spec), MAX_CURVE)
+            for table, stride in zip(HISTORY, (keep, keep, keep_of_curve)):
+                db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, stride))
 
     def finish(self, run_id: str, status: RunStatus, message: str, result: Mapping[str, Any] | None = None) -> None:
         with self._connect() as db:
