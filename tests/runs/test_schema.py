@@ -14,8 +14,8 @@ import pytest
 from tests.runs.conftest import small
 from tests.runs.engines import is_sentence
 from tests.runs.stores import sql, trained
-from vae_core import RunSpec, load_dataset, load_vae, train
-from vae_core.checkpoint import Checkpoint
+from vae_core import RunSpec, load_dataset, train
+from vae_core.checkpoint import Checkpoint, load_vae
 from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.runs import schema, worker
 from vae_core.runs.store import Store
@@ -75,8 +75,9 @@ def test_every_earlier_run_is_found_whole(folder: Path, run_id: str) -> None:
     assert len(store.curve(run_id)) == points
     if status in ("done", "stopped"):
         assert run.result is not None
-        _, own = load_vae(store.weights_path(run_id))
-        assert own == spec
+        weights = store.load_weights(run_id)
+        assert weights is not None
+        assert load_vae(weights).spec == spec
 
 
 def test_earlier_runs_are_in_their_places(folder: Path) -> None:
@@ -117,17 +118,12 @@ def test_an_earlier_run_is_gone_on_from(folder: Path, run_id: str) -> None:
     assert [values["step"] for values in store.history(spec.id)] == [snapshot.step for snapshot in once]
 
 
-@pytest.mark.parametrize("start", ["earlier", "nothing"])
+@pytest.mark.parametrize("start", ["earlier", "new"])
 def test_two_open_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str) -> None:
     monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, "CREATE TABLE once (a)"])
     folder = tmp_path / "store"
     if start == "earlier":
         shutil.copytree(EARLIER, folder)
-    else:
-        Store(folder)
-        set_version(folder / "runs.sqlite3", 0)
-        sql(Store(folder), "DROP TABLE once")
-        set_version(folder / "runs.sqlite3", 0)
     opened: list[Any] = []
     at_once = threading.Barrier(4)
 
@@ -143,7 +139,7 @@ def test_two_open_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, st
         thread.start()
     for thread in threads:
         thread.join()
-    assert opened == [""] * 4
+    assert opened == [""] * len(threads)
     assert version(folder / "runs.sqlite3") == 2
     assert list(folder.glob("*damaged*")) == []
 
@@ -160,7 +156,7 @@ def test_the_store_of_a_newer_app_is_left_alone(folder: Path) -> None:
         assert not isinstance(raised.value, DamagedStoreError)
         assert is_sentence(str(raised.value))
         assert "start the newer app, or set VAE_HOME to another folder" in str(raised.value)
-    assert contents(folder) == before
+    assert {path: found for path, found in contents(folder).items() if not path.endswith(".lock")} == before
 
 
 def test_a_version_that_no_app_writes_is_damage(folder: Path) -> None:

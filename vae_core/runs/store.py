@@ -16,6 +16,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock
+
 from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.folders import home
 from vae_core.runs import schema
@@ -66,8 +68,15 @@ class Store:
         self.notice = ""
         try:
             (self.folder / "weights").mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
+                self._open_or_begin_anew()
         except OSError as error:
             raise self._unusable(error) from error
+        # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
+        self._held = sqlite3.connect(self.path, check_same_thread=False)
+        self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
+
+    def _open_or_begin_anew(self) -> None:
         try:
             self._open()
         except DamagedStoreError:
@@ -77,9 +86,6 @@ class Store:
                 "untouched, and training a run again gives the same result."
             )
             self._open()
-        # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
-        self._held = sqlite3.connect(self.path, check_same_thread=False)
-        self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
 
     def _open(self) -> None:
         with self._connect() as db:
