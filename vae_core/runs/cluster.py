@@ -44,10 +44,6 @@ def worker_count() -> int:
     return max(3, min(os.cpu_count() or 1, 8))
 
 
-def main() -> None:
-    asyncio.run(_serve())
-
-
 async def _serve() -> None:
     import dask
 
@@ -101,4 +97,4 @@ def _end() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(_serve())

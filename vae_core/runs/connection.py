@@ -79,9 +79,8 @@ class Connection:
 
     def is_open(self) -> bool:
         """Whether what was opened is still there."""
-        if self.child is not None and self.child.poll() is not None:
-            return False
-        return self._client.status == "running" and self._client.scheduler_comm is self._comm
+        alive = self.child is None or self.child.poll() is None
+        return alive and self._client.status == "running" and self._client.scheduler_comm is self._comm
 
     def close(self) -> None:
         client, self._client, self._comm = self._client, None, None

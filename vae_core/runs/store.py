@@ -66,12 +66,10 @@ class Store:
         self.folder = folder or home()
         self.path = self.folder / "runs.sqlite3"
         self.notice = ""
-        try:
+        with self._as_store_errors():
             (self.folder / "weights").mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
                 self._open_or_begin_anew()
-        except OSError as error:
-            raise self._unusable(error) from error
         # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
         self._held = sqlite3.connect(self.path, check_same_thread=False)
         self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
@@ -108,26 +106,28 @@ class Store:
         return aside
 
     @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        """One transaction. Raises StoreError for whatever SQLite cannot do."""
+    def _as_store_errors(self) -> Iterator[None]:
+        """Raises StoreError for whatever SQLite or the file system cannot do."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=10)) as db:
-                db.execute("PRAGMA synchronous = NORMAL")
-                with db:
-                    yield db
-        except sqlite3.OperationalError as error:  # locked, full, not writable
-            raise self._unusable(error) from error
+            yield
+        except (OSError, sqlite3.OperationalError) as error:  # locked, full, not writable
+            raise StoreError(
+                f"Runs cannot be kept in {self.folder} ({error}). Free some disk space there, make it writable, or set "
+                "VAE_HOME to another folder."
+            ) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise DamagedStoreError(
                 f"The store of runs, {self.path}, is damaged ({error}). Start the app again: it will be set aside and "
                 "a new one begun; weights are untouched."
             ) from error
 
-    def _unusable(self, error: Exception) -> StoreError:
-        return StoreError(
-            f"Runs cannot be kept in {self.folder} ({error}). Free some disk space there, make it writable, or set "
-            "VAE_HOME to another folder."
-        )
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        with self._as_store_errors(), closing(sqlite3.connect(self.path, timeout=10)) as db:
+            db.execute("PRAGMA synchronous = NORMAL")
+            with db:
+                yield db
 
     def _read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._connect() as db:
@@ -201,11 +201,8 @@ class Store:
             if prefix is not None and prefix.id != spec.id:
                 self._copy_history(db, prefix.id, spec.id)
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, 'queued', '', ?, 1, ?, ?, ?, ?, 0, NULL, ?) "
-                "ON CONFLICT (id) DO UPDATE SET status = 'queued', message = '', attempt = attempt + 1, "
-                "spec = excluded.spec, step = excluded.step, total_steps = excluded.total_steps, result = NULL, "
-                "images_seen = excluded.images_seen, seconds = excluded.seconds, images_per_second = 0, "
-                "created = excluded.created, resume_from = excluded.resume_from",
+                "INSERT OR REPLACE INTO runs VALUES (?1, ?, ?, 'queued', '', ?, "
+                "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?)",
                 (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
             )
         run = self.run(spec.id)
@@ -262,29 +259,20 @@ class Store:
     def save_weights(self, run_id: str, data: bytes) -> None:
         path = self.weights_path(run_id)
         part = path.with_suffix(".part")
-        try:
+        with self._as_store_errors():
             part.write_bytes(data)
             os.replace(part, path)  # a half-written file never has the real name
-        except OSError as error:
-            raise self._unusable(error) from error
 
     def load_weights(self, run_id: str) -> bytes | None:
         """A checkpoint's bytes; None where there are none any more."""
-        try:
+        with self._as_store_errors(), suppress(FileNotFoundError):
             return self.weights_path(run_id).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unusable(error) from error
+        return None
 
     def set_weights_aside(self, run_id: str) -> None:
         path = self.weights_path(run_id)
-        try:
+        with self._as_store_errors(), suppress(FileNotFoundError):
             os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self._unusable(error) from error
 
 
 def keep_stride(step: int, stride: int, most: int) -> int:

@@ -77,7 +77,6 @@ def run_spec(
     resume = Checkpoint.from_bytes(checkpoint) if checkpoint is not None else None
     if resume is not None and (resume.spec.with_epochs(spec.epochs) != spec or resume.step > spec.total_steps):
         raise CheckpointError("The saved weights are of another run; train this run again.")
-
     about = {"run": spec.id, "token": token}
     say = lambda what, share: send(Said(**about, sentence=f"{what}: {share:.0%}" if what else ""))
     data = load_dataset(spec.dataset, say)
