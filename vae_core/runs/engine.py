@@ -58,7 +58,7 @@ class Engine(Health):
         self._stopping: set[str] = set()  # run ids
         self._lock = threading.RLock()  # over the four above and the status of runs
         self._closing, self._wake = threading.Event(), threading.Event()
-        self._to_write: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._to_write: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # None: the end
         self._only_app = FileLock(store.folder / "app.lock")
         try:
             self._only_app.acquire(timeout=0)
@@ -101,6 +101,7 @@ class Engine(Health):
     def close(self) -> None:
         self._closing.set()
         self._wake.set()
+        self._to_write.put(None)
         for thread in self._threads:
             thread.join(20)
         self._connection.end()
@@ -275,11 +276,7 @@ class Engine(Health):
 
     def _write(self) -> None:
         """The one thread that writes what workers send."""
-        while not self._closing.is_set():
-            try:
-                action = self._to_write.get(timeout=0.2)
-            except queue.Empty:
-                continue
+        for action in iter(self._to_write.get, None):
             while not self._closing.is_set():  # nothing is lost while the disk is full: the same action again
                 try:
                     action()
