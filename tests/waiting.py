@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
 SECONDS = 200.0  # a limit for broken code, not for slow machines: beside other work, workers get a tenth of a core
 
@@ -18,3 +20,15 @@ def wait_until(condition: Callable[[], T | None], seconds: float = SECONDS, how:
         assert time.monotonic() < deadline, f"still not so after {seconds} s; {how()}"
         threading.Event().wait(0.02)
     return found
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those not yet gone; a dead one that nobody has waited for is gone."""
+
+    def runs(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return [process for process in processes if runs(process)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.waiting import wait_until
+from tests.runs.schedulers import RealScheduler
+from tests.waiting import alive, wait_until
 from vae_core import RunSpec, Snapshot, load_dataset, train
 from vae_core.checkpoint import Checkpoint
 from vae_core.runs.cluster import worker_count
@@ -60,6 +61,14 @@ def engine(only_app: Engine) -> Iterator[Engine]:
     wait_until_whole(only_app)
 
 
+@pytest.fixture(scope="module")
+def scheduler(offline: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealScheduler]:
+    scheduler = RealScheduler(tmp_path_factory.mktemp("dask"))
+    scheduler.start()
+    yield scheduler
+    scheduler.kill()
+
+
 def processes(engine: Engine) -> list[psutil.Process]:
     """The embedded workers, warm or not; none while the cluster itself begins."""
     child = engine._connection.child
@@ -88,7 +97,7 @@ def trained_here(spec: RunSpec) -> list[Snapshot]:
     return list(train(spec, load_dataset(spec.dataset), device="cpu"))
 
 
-def without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+def without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in names}
 
 
@@ -119,15 +128,3 @@ def assert_ended_as_here(store: Store, spec: RunSpec) -> None:
 
 def pngs(snapshot: Snapshot) -> dict[str, bytes]:
     return {name: png(images) for name, images in vars(snapshot.pictures).items() if images is not None}
-
-
-def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those not yet gone; a dead one that nobody has waited for is gone."""
-
-    def runs(process: psutil.Process) -> bool:
-        try:
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
-
-    return [process for process in processes if runs(process)]

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.runs.conftest import small
 from vae_core import RunSpec
+from vae_core.runs.messages import Progress
 from vae_core.runs.store import Run, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_SNAPSHOTS, MAX_CURVE = 200, 1000  # what is promised
-SPEC = small(epochs=20)  # 240 steps, 12 an epoch
+SPEC = small(epochs=20)  # 240 steps, 12 an epoch; a snapshot every 32, a point of the curve every 4
 NAMES = ("input", "mean", "sample", "prior_mean", "prior_sample")
 
 
-def message(step: int, *, since: int = 0, stride: int = 32, curve_stride: int = 4, **more: Any) -> dict[str, Any]:
+def progress(step: int, *, since: int = 0, **more: Any) -> Progress:
     """What a worker sends at `step`, the one before having been sent at `since`. Numbers and pictures tell the step."""
-    first = since // curve_stride + 1
-    return {
+    fields: dict[str, Any] = {
         "numbers": {"step": step, "images_seen": 100 * step, "seconds": step / 8, "elbo": -step / 3, "sigma": None},
         "pictures": {name: f"{name} at {step}".encode() for name in NAMES},
-        "curve": [[s, -s / 3, s / 7] for s in range(first * curve_stride, step + 1, curve_stride)],
-        "stride": stride,
-        "curve_stride": curve_stride,
+        "curve": [[s, -s / 3, s / 7] for s in range((since // 4 + 1) * 4, step + 1, 4)],
         "images_per_second": 800.0,
-        **more,
     }
+    return Progress(run="", token="", **fields | more)
 
 
-def feed(store: Store, spec: RunSpec, start: int, end: int, stride: int = 32) -> None:
-    """Snapshots from `start` to `end` as training sends them: at the start, at each multiple of stride, at the end."""
-    steps = sorted({start, end, *range(-(-start // stride) * stride, end, stride)})
+def feed(store: Store, spec: RunSpec, start: int, end: int) -> None:
+    """Snapshots from `start` to `end` as training sends them: at the start, at each multiple of 32, at the end."""
+    steps = sorted({start, end, *range(-(-start // 32) * 32, end, 32)})
     for since, step in zip([start, *steps], steps):
-        store.add_snapshot(spec.id, message(step, since=since, stride=stride))
+        store.add_snapshot(spec, progress(step, since=since))
 
 
 def trained(store: Store, spec: RunSpec, *, start: int = -1, end: int | None = None, status: Any = "done") -> Run:
@@ -47,6 +46,17 @@ def trained(store: Store, spec: RunSpec, *, start: int = -1, end: int | None = N
     store.save_weights(spec.id, f"{spec.id} at {end}".encode())
     store.finish(spec.id, status, "" if status == "done" else f"Stopped at step {end}.", {"active_latents": 2})
     return found(store, spec)
+
+
+def begin_again(store: Store) -> None:
+    """Everything a store must be able to do, done."""
+    spec = replace(SPEC, seed=77)
+    run = trained(store, spec)
+    assert (run.status, run.step) == ("done", 240)
+    assert steps_of(store, spec) == [*range(0, 240, 32), 240]
+    assert len(store.curve(spec.id)) == 60
+    assert store.prefix(spec.with_epochs(30)) is not None
+    assert store.unfinished() == []
 
 
 def found(store: Store, spec: RunSpec) -> Run:

@@ -65,17 +65,17 @@ def test_trying_again_for_hours_costs_nothing(tmp_path: Path, monkeypatch: pytes
             return super().wait(0.01)
 
     class Hasty(Engine):
-        def _supervise(self) -> None:
+        def _keep_connected(self) -> None:
             self._closing = Impatient()  # the pauses between tries grow
-            super()._supervise()
+            super()._keep_connected()
 
     def counted(self: connection.Connection, error: Exception) -> str:
         nonlocal tries
         tries += 1
-        return why_not(self, error)
+        return explain(self, error)
 
-    why_not = connection.Connection.why_not
-    monkeypatch.setattr(connection.Connection, "why_not", counted)
+    explain = connection.Connection.explain
+    monkeypatch.setattr(connection.Connection, "explain", counted)
     engine = Hasty(Store(tmp_path), NOBODY)
     try:
         wait_until(lambda: tries >= 3)
@@ -87,7 +87,7 @@ def test_trying_again_for_hours_costs_nothing(tmp_path: Path, monkeypatch: pytes
         engine.close()
 
 
-def test_an_address_that_is_refused_is_not_even_knocked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_refused_is_not_even_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is sent to a scheduler is run there: not over a line that others can read and write."""
     called: list[Any] = []
 

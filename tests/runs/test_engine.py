@@ -20,6 +20,7 @@ from vae_core.errors import StoreError
 from vae_core.runs import engine as engine_module
 from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import Engine
+from vae_core.runs.messages import Progress
 from vae_core.runs.store import Run
 
 # ---- the ordinary day
@@ -244,11 +245,11 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(engine: Engine, monkeypat
     full, refused = threading.Event(), threading.Event()
     write = engine.store.add_snapshot
 
-    def add_snapshot(run_id: str, message: Any) -> None:
+    def add_snapshot(spec: RunSpec, progress: Progress) -> None:
         if full.is_set():
             refused.set()
             raise StoreError("Runs cannot be kept in here (database or disk is full). Free some disk space there.")
-        write(run_id, message)
+        write(spec, progress)
 
     monkeypatch.setattr(engine.store, "add_snapshot", add_snapshot)
     monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.05)

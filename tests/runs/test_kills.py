@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.runs.conftest import alive, assert_ended_as_here, processes, small, wait_until_whole
+from tests.runs.conftest import assert_ended_as_here, processes, small, wait_until_whole
 from tests.runs.engines import all_workers, app, ended, get, is_sentence, long, under_way, worker_of
-from tests.waiting import wait_until
-from vae_core.runs import connection
+from tests.waiting import alive, wait_until
+from vae_core.runs import connection, health
 from vae_core.runs import engine as engine_module
 from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import LOST, Engine
@@ -41,7 +41,7 @@ def test_all_are_killed_within_their_first_warm_up(engine: Engine) -> None:
     for process in first:
         process.kill()
     whole(engine)
-    assert engine._warm.is_set()
+    assert engine.wait_until_ready(0)
 
 
 def test_sixty_kills_at_random_moments(engine: Engine) -> None:
@@ -165,8 +165,8 @@ def test_a_run_that_lost_every_worker_waits_and_can_be_stopped(engine: Engine) -
 
 def test_workers_that_cannot_start_are_told_of(offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence says so, the cluster is begun anew at longer and longer intervals, and then all is as it should be."""
-    monkeypatch.setattr(engine_module, "MISSING_SECONDS", 0.5)
-    monkeypatch.setattr(engine_module, "NONE_SECONDS", 2.0)
+    monkeypatch.setattr(health, "MISSING_SECONDS", 0.5)
+    monkeypatch.setattr(health, "NONE_SECONDS", 2.0)
     monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.1)
     with monkeypatch.context() as broken:
         broken.setenv("DASK_DISTRIBUTED__WORKER__RESOURCES", "'not what a worker expects'")

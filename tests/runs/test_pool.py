@@ -48,9 +48,9 @@ def pool_of(workers: Workers, count: int) -> Pool:
     return Pool(count, workers.start, workers.last_seen, most_bytes=200_000_000)
 
 
-def tended(pool: Pool, condition: Callable[[], object]) -> None:
+def checked_until(pool: Pool, condition: Callable[[], object]) -> None:
     def look() -> object:
-        pool.tend()
+        pool.check()
         return condition()
 
     wait_until(look)
@@ -59,7 +59,7 @@ def tended(pool: Pool, condition: Callable[[], object]) -> None:
 def test_every_place_is_filled_and_left_alone(workers: Workers) -> None:
     pool = pool_of(workers, 3)
     for _ in range(5):
-        pool.tend()
+        pool.check()
     assert len({name for name, _ in workers.started}) == len(workers.started) == 3
     assert [place.process for place in pool.places] == [process for _, process in workers.started]
 
@@ -67,13 +67,13 @@ def test_every_place_is_filled_and_left_alone(workers: Workers) -> None:
 @pytest.mark.parametrize("registered", [False, True])
 def test_who_ends_has_a_successor_of_another_name(workers: Workers, registered: bool) -> None:
     pool = pool_of(workers, 2)
-    pool.tend()
+    pool.check()
     (name, process), (_, other) = workers.started
     if registered:
         workers.heard[name] = 1.0
-        pool.tend()
+        pool.check()
     process.kill()
-    tended(pool, lambda: len(workers.started) == 3)
+    checked_until(pool, lambda: len(workers.started) == 3)
     assert name not in [place.name for place in pool.places]
     assert other.poll() is None
 
@@ -81,7 +81,7 @@ def test_who_ends_has_a_successor_of_another_name(workers: Workers, registered: 
 def test_all_at_once_again_and_again(workers: Workers) -> None:
     pool = pool_of(workers, 3)
     for round in range(4):
-        tended(pool, lambda: all(place.process and place.process.poll() is None for place in pool.places))
+        checked_until(pool, lambda: all(place.process and place.process.poll() is None for place in pool.places))
         assert len(workers.started) == 3 * (round + 1)
         for place in pool.places:
             assert place.process is not None
@@ -98,7 +98,7 @@ def test_who_cannot_start_is_tried_at_a_slower_and_slower_pace(
     pool = pool_of(workers, 1)
     starts: list[float] = []
     while len(starts) < 12:
-        pool.tend()
+        pool.check()
         if len(workers.started) > len(starts):
             starts.append(now)
             workers.started[-1][1].wait()
@@ -108,16 +108,16 @@ def test_who_cannot_start_is_tried_at_a_slower_and_slower_pace(
     assert pauses == sorted(pauses)
     assert 5.0 <= pauses[-1] < 5.5  # and it is never given up
     workers.program = IDLE
-    pool.tend()
+    pool.check()
     now += 10
-    pool.tend()
+    pool.check()
     workers.heard[pool.places[0].name] = 1.0
-    pool.tend()
+    pool.check()
     workers.started[-1][1].kill()
     workers.started[-1][1].wait()
-    pool.tend()
+    pool.check()
     now += 0.5  # one that had come as far as the scheduler is replaced at once
-    pool.tend()
+    pool.check()
     assert len(workers.started) == 14
 
 
@@ -132,7 +132,7 @@ def test_when_no_process_can_be_made_it_is_tried_again(workers: Workers, monkeyp
         return start(name)
 
     monkeypatch.setattr(pool, "start", refuse)
-    tended(pool, lambda: workers.started)
+    checked_until(pool, lambda: workers.started)
     assert next(refusals, None) is None
 
 
@@ -141,10 +141,10 @@ def test_who_hangs_before_it_is_known_is_ended(workers: Workers, monkeypatch: py
     monkeypatch.setattr(pool_module, "SILENT_SECONDS", 1.0)
     workers.program = BUSY
     pool = pool_of(workers, 2)
-    pool.tend()
+    pool.check()
     hung, busy = (process for _, process in workers.started)
     psutil.Process(hung.pid).suspend()
-    tended(pool, lambda: len(workers.started) == 3)
+    checked_until(pool, lambda: len(workers.started) == 3)
     assert hung.poll() is not None
     assert busy.poll() is None
 
@@ -154,7 +154,7 @@ def test_who_is_no_longer_heard_of_is_ended(workers: Workers, monkeypatch: pytes
     monkeypatch.setattr(pool_module, "SILENT_SECONDS", 1.0)
     workers.program = BUSY
     pool = pool_of(workers, 2)
-    pool.tend()
+    pool.check()
     (silent, process), (speaking, other) = workers.started
     workers.heard[silent] = 1.0
 
@@ -162,29 +162,29 @@ def test_who_is_no_longer_heard_of_is_ended(workers: Workers, monkeypatch: pytes
         workers.heard[speaking] = time.monotonic()
         return len(workers.started) == 3
 
-    tended(pool, look)
+    checked_until(pool, look)
     assert process.poll() is not None
     assert other.poll() is None
 
 
 def test_who_the_scheduler_has_dropped_is_ended(workers: Workers) -> None:
     pool = pool_of(workers, 1)
-    pool.tend()
+    pool.check()
     ((name, process),) = workers.started
     workers.heard[name] = 1.0
-    pool.tend()
+    pool.check()
     del workers.heard[name]
-    tended(pool, lambda: len(workers.started) == 2)
+    checked_until(pool, lambda: len(workers.started) == 2)
     assert process.poll() is not None
 
 
 def test_who_takes_too_much_memory_is_ended(workers: Workers) -> None:
     workers.program = HOARDS
     pool = pool_of(workers, 1)
-    pool.tend()
+    pool.check()
     workers.program = IDLE
-    tended(pool, lambda: len(workers.started) == 2)
+    checked_until(pool, lambda: len(workers.started) == 2)
     assert workers.started[0][1].poll() is not None
     for _ in range(5):
-        pool.tend()
+        pool.check()
     assert len(workers.started) == 2

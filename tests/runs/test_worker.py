@@ -24,22 +24,23 @@ from vae_core.checkpoint import Checkpoint
 from vae_core.errors import CheckpointError, DamagedStoreError, DataError, SpecError, StoreError
 from vae_core.pictures import Pictures
 from vae_core.runs import worker
+from vae_core.runs.messages import Begun, Ended, Message, Progress, Said
 from vae_core.runs.store import Store
-from vae_core.training import numbers, snapshot_stride
+from vae_core.training import numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "abc-1"
 
 
-def tell(stop: Coroutine[Any, Any, None]) -> None:
+def run_at_once(stop: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine that awaits nothing: asyncio.run refuses while a browser's loop is open in this thread."""
     with pytest.raises(StopIteration):
         stop.send(None)
 
 
-def run(spec: RunSpec, checkpoint: bytes | None = None, token: str = TOKEN) -> tuple[list[dict[str, Any]], Any]:
+def run(spec: RunSpec, checkpoint: bytes | None = None, token: str = TOKEN) -> tuple[list[Any], Ended]:
     """All that is sent, and what is returned. The spec travels as JSON does."""
-    sent: list[dict[str, Any]] = []
+    sent: list[Any] = []
     canonical = json.loads(json.dumps(spec.to_dict()))
     return sent, worker.run_spec(canonical, checkpoint, token, sent.append)
 
@@ -48,42 +49,24 @@ def run(spec: RunSpec, checkpoint: bytes | None = None, token: str = TOKEN) -> t
 def test_messages_are_what_train_yields(likelihood: str) -> None:
     spec = small(likelihood=likelihood, epochs=10)
     (begin, *sent), last = run(spec)
-    assert begin == {"run": spec.id, "token": TOKEN, "begin": -1}
+    assert begin == Begun(run=spec.id, token=TOKEN, step=-1)
     snapshots = trained_here(spec)
     assert len(sent) + 1 == len(snapshots) > 3
-    for message, snapshot in zip([*sent, last], snapshots):
-        assert (message["run"], message["token"]) == (spec.id, TOKEN)
-        assert without(message["numbers"], "seconds") == without(numbers(snapshot), "seconds")
-        assert message["pictures"] == pngs(snapshot)
-        assert message["curve"] == [[p.step, p.reconstruction, p.kl] for p in snapshot.curve]
-        assert message["stride"] == snapshot_stride(spec)
-        assert message["curve_stride"] == max(1, snapshot_stride(spec) // 8)
+    assert {type(message) for message in sent} == {Progress}
+    for message, snapshot in zip((*sent, last), snapshots):
+        assert (message.run, message.token) == (spec.id, TOKEN)
+        assert without(message.numbers, "seconds") == without(numbers(snapshot), "seconds")
+        assert message.pictures == pngs(snapshot)
+        assert message.curve == [[p.step, p.reconstruction, p.kl] for p in snapshot.curve]
     end = snapshots[-1]
     assert end.result is not None
     assert end.checkpoint is not None
-    assert (last["status"], last["message"]) == ("done", "")
-    assert without(last["result"], "images_per_second") == without(asdict(end.result), "images_per_second")
-    assert last["result"]["images_per_second"] > 0
-    weights = Checkpoint.from_bytes(last["weights"])
+    assert (last.status, last.message) == ("done", "")
+    assert without(last.result, "images_per_second") == without(asdict(end.result), "images_per_second")
+    assert last.result["images_per_second"] > 0
+    weights = Checkpoint.from_bytes(last.weights)
     assert weights.spec.id == spec.id
     assert all(tensor.equal(end.checkpoint.tensors[name]) for name, tensor in weights.tensors.items())
-    assert not any("weights" in message or "status" in message for message in sent)
-
-
-def test_messages_are_plain_data() -> None:
-    """They cross to a process without torch, as msgpack: strings, numbers, lists, dicts, and bytes of PNGs."""
-
-    def plain(value: Any) -> bool:
-        if isinstance(value, dict):
-            return all(type(key) is str and plain(item) for key, item in value.items())
-        if isinstance(value, list):
-            return all(plain(item) for item in value)
-        return value is None or type(value) in (str, int, float, bool, bytes)
-
-    sent, last = run(small(likelihood="gaussian_learned"))
-    assert all(plain(message) for message in (*sent, last))
-    for message in sent:
-        json.dumps(without(message, "pictures"), allow_nan=False)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian_learned"])
@@ -96,20 +79,20 @@ def test_pictures_are_small_pngs(dataset: str, likelihood: str) -> None:
     rows = {"input": 1, "mean": 1, "sample": 1, "sigma": 1, "prior_mean": 6, "prior_sample": 6}
     names = {*Pictures.__dataclass_fields__} - ({"sigma"} if likelihood == "bernoulli" else set())
     for message in (*sent[1:], last):
-        assert message["pictures"].keys() == names
-        for name, data in message["pictures"].items():
+        assert message.pictures.keys() == names
+        for name, data in message.pictures.items():
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
                 assert (image.format, image.mode) == ("PNG", "L")
                 assert image.size == (6 * (side + 1) - 1, rows[name] * (side + 1) - 1)
-        assert sum(map(len, message["pictures"].values())) < 100_000
-        assert len(pickle.dumps(without(message, "weights", "pictures"))) < 10_000
+        assert sum(map(len, message.pictures.values())) < 100_000
+        assert len(pickle.dumps(without(vars(message), "weights", "pictures"))) < 10_000
 
 
 def test_the_input_picture_shows_held_out_images() -> None:
     spec = small()
     sent, _ = run(spec)
-    with Image.open(io.BytesIO(sent[1]["pictures"]["input"])) as image:
+    with Image.open(io.BytesIO(sent[1].pictures["input"])) as image:
         sheet = np.asarray(image)
     images = load_dataset("digits").images[vae_core.data.split(spec)[1][:6]].reshape(6, 8, 8)
     for i in range(6):
@@ -118,25 +101,25 @@ def test_the_input_picture_shows_held_out_images() -> None:
 
 def test_images_per_second_is_of_this_go_alone() -> None:
     first, half = run(small(epochs=10))
-    for sent, last, start in ((first, half, 0), (*run(small(epochs=20), half["weights"]), 10 * 1438)):
+    for sent, last, start in ((first, half, 0), (*run(small(epochs=20), half.weights), 10 * 1438)):
         messages = [*sent[1:], last]
-        times = [(message["numbers"]["seconds"], message["numbers"]["images_seen"]) for message in messages]
+        times = [(message.numbers["seconds"], message.numbers["images_seen"]) for message in messages]
         assert times[0][1] == start
-        assert messages[0]["images_per_second"] == 0.0
+        assert messages[0].images_per_second == 0.0
         for message, (seconds, images) in zip(messages[1:], times[1:]):
-            assert message["images_per_second"] == (images - start) / (seconds - times[0][0]) > 0
-    assert last["numbers"]["seconds"] > half["numbers"]["seconds"]  # the seconds are of both
+            assert message.images_per_second == (images - start) / (seconds - times[0][0]) > 0
+    assert last.numbers["seconds"] > half.numbers["seconds"]  # the seconds are of both
 
 
 @pytest.mark.parametrize("epochs", [10, 11])
 def test_a_checkpoint_is_gone_on_from(epochs: int) -> None:
     half = run(small(epochs=10, binarize="stochastic"))[1]
     spec = small(epochs=epochs, binarize="stochastic")
-    sent, last = run(spec, half["weights"])
-    assert sent[0]["begin"] == 120
-    assert [message["numbers"]["step"] for message in sent[1:]] == [120, 128][: epochs - 9]
-    assert last["numbers"]["step"] == 12 * epochs
-    saved, once = Checkpoint.from_bytes(last["weights"]), Checkpoint.from_bytes(run(spec)[1]["weights"])
+    sent, last = run(spec, half.weights)
+    assert sent[0].step == 120
+    assert [message.numbers["step"] for message in sent[1:]] == [120, 128][: epochs - 9]
+    assert last.numbers["step"] == 12 * epochs
+    saved, once = Checkpoint.from_bytes(last.weights), Checkpoint.from_bytes(run(spec)[1].weights)
     assert all(tensor.equal(once.tensors[name]) for name, tensor in saved.tensors.items())
     assert saved.step == once.step
 
@@ -146,11 +129,11 @@ def test_the_store_keeps_what_the_worker_sends(tmp_path: Path) -> None:
     store, spec = Store(tmp_path), small(likelihood="gaussian_learned", epochs=20)
     store.queue(spec)
     (begin, *sent), last = run(spec)
-    store.begin(spec.id, begin["begin"])
+    store.begin(spec.id, begin.step)
     for message in (*sent, last):
-        store.add_snapshot(spec.id, message)
-    store.save_weights(spec.id, last["weights"])
-    store.finish(spec.id, last["status"], last["message"], last["result"])
+        store.add_snapshot(spec, message)
+    store.save_weights(spec.id, last.weights)
+    store.finish(spec.id, last.status, last.message, last.result)
     assert_ended_as_here(store, spec)
 
 
@@ -164,38 +147,36 @@ def nothing_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stop_ends_that_try_alone() -> None:
     spec = small(epochs=10)
-    tell(worker.stop("other-1"))
-    tell(worker.stop(TOKEN))
+    run_at_once(worker.stop("other-1"))
+    run_at_once(worker.stop(TOKEN))
     sent, last = run(spec)
-    assert [message["numbers"]["step"] for message in sent[1:]] == [0]
-    assert (last["status"], last["message"]) == ("stopped", "Stopped at step 0 of 120.")
-    assert Checkpoint.from_bytes(last["weights"]).step == 0
+    assert [message.numbers["step"] for message in sent[1:]] == [0]
+    assert (last.status, last.message) == ("stopped", "Stopped at step 0 of 120.")
+    assert Checkpoint.from_bytes(last.weights).step == 0
     assert {"other-1"} == worker.STOPPED  # a token is used once
-    assert run(spec)[1]["status"] == "done"
+    assert run(spec)[1].status == "done"
 
 
 def test_a_stop_in_mid_run_keeps_the_steps_done() -> None:
     spec = small(epochs=10)
-    sent: list[dict[str, Any]] = []
 
-    def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-        if message.get("numbers", {}).get("step") == 64:
-            tell(worker.stop(TOKEN))
+    def send(message: Message) -> None:
+        if isinstance(message, Progress) and message.numbers["step"] == 64:
+            run_at_once(worker.stop(TOKEN))
 
     last = worker.run_spec(spec.to_dict(), None, TOKEN, send)
-    assert (last["status"], last["numbers"]["step"]) == ("stopped", 64)
+    assert (last.status, last.numbers["step"]) == ("stopped", 64)
     assert set() == worker.STOPPED
-    again = run(spec, last["weights"])[1]
-    once = Checkpoint.from_bytes(run(spec)[1]["weights"])
-    assert all(t.equal(once.tensors[name]) for name, t in Checkpoint.from_bytes(again["weights"]).tensors.items())
+    again = run(spec, last.weights)[1]
+    once = Checkpoint.from_bytes(run(spec)[1].weights)
+    assert all(t.equal(once.tensors[name]) for name, t in Checkpoint.from_bytes(again.weights).tensors.items())
 
 
 def test_a_run_that_diverges_says_so() -> None:
     _, last = run(small(hidden=(64,) * 4, learning_rate=1.0, epochs=10))
-    assert last["status"] == "diverged"
-    assert "smaller learning rate" in last["message"]
-    json.dumps(without(last, "pictures", "weights"), allow_nan=False)
+    assert last.status == "diverged"
+    assert "smaller learning rate" in last.message
+    json.dumps(without(vars(last), "pictures", "weights"), allow_nan=False)
 
 
 # ---- what is said meanwhile, and what goes wrong
@@ -213,11 +194,9 @@ def test_a_download_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vae_core.data, "load_dataset", slow)
     spec = small()
     sent, _ = run(spec)
-    assert sent[:4] == [
-        {"run": spec.id, "token": TOKEN, "say": sentence}
-        for sentence in (*(f"Downloading MNIST, 60,000: {share}%" for share in (0, 40, 100)), "")
-    ]
-    assert "begin" in sent[4]
+    sentences = (*(f"Downloading MNIST, 60,000: {share}%" for share in (0, 40, 100)), "")
+    assert sent[:4] == [Said(run=spec.id, token=TOKEN, sentence=sentence) for sentence in sentences]
+    assert type(sent[4]) is Begun
 
 
 def test_data_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +216,7 @@ def test_weights_that_cannot_be_gone_on_from(kind: str) -> None:
         "other seed": {"seed": 1},
         "other data": {"dataset": "mnist"},
     }
-    good = run(RunSpec(**{**asdict(small(epochs=1)), **others.get(kind, {})}))[1]["weights"]
+    good = run(RunSpec(**{**asdict(small(epochs=1)), **others.get(kind, {})}))[1].weights
     data = {"garbage": b"<html>", "cut short": good[:-7], "empty": b""}.get(kind, good)
     with pytest.raises(CheckpointError):
         run(spec, data)

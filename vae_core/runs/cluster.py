@@ -36,16 +36,12 @@ CONFIG = {
 # The first is glibc's (give back what is freed); the others keep a worker to one thread.
 ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 MOST_BYTES = 3 * 2**30  # of memory, for one worker
-LOOK_SECONDS = 0.2
+CHECK_SECONDS = 0.2
 
 
 def worker_count() -> int:
     """At least three, so that the three default lanes move together even on two cores."""
     return max(3, min(os.cpu_count() or 1, 8))
-
-
-def main() -> None:
-    asyncio.run(_serve())
 
 
 async def _serve() -> None:
@@ -69,8 +65,8 @@ async def _serve() -> None:
         print(json.dumps(facts), flush=True)
         when_input_closes(_end)
         while True:
-            pool.tend()
-            await asyncio.sleep(LOOK_SECONDS)
+            pool.check()
+            await asyncio.sleep(CHECK_SECONDS)
 
 
 def _start_worker(name: str, scheduler: str, security: Security) -> subprocess.Popen[bytes]:
@@ -90,11 +86,7 @@ def _start_worker(name: str, scheduler: str, security: Security) -> subprocess.P
 
 def _credentials(security: Security, role: str) -> dict[str, Any]:
     config = security.get_tls_config_for_role(role)
-    return {
-        "tls_ca_file": config["ca_file"],
-        f"tls_{role}_cert": config["cert"],
-        f"tls_{role}_key": config["key"],
-    }
+    return {"tls_ca_file": config["ca_file"], f"tls_{role}_cert": config["cert"], f"tls_{role}_key": config["key"]}
 
 
 def _end() -> None:
@@ -105,4 +97,4 @@ def _end() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(_serve())

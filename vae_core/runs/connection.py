@@ -5,22 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
-log = logging.getLogger(__name__)
 CONNECT_SECONDS = 5.0
 START_SECONDS = 60.0  # for the embedded cluster to say where it is
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Connection:
-    """`open` gives a Client or raises whatever Dask raises, for `why_not` to put into a sentence; `close` may be
+    """`open` gives a Client or raises whatever Dask raises, for `explain` to put into a sentence; `close` may be
     followed by another `open`, and `end` is the end."""
 
     def __init__(self, address: str | None):
@@ -48,7 +47,7 @@ class Connection:
             self._runner = LoopRunner()
             self._runner.start()
         loop, security = self._runner.loop, security or Security()  # the latter from Dask's settings
-        sync(loop, _knock, address, security)
+        sync(loop, _check_for_scheduler, address, security)
         self._client = Client(
             address, security=security, timeout=CONNECT_SECONDS, set_as_default=False, name="vae-app", loop=loop
         )
@@ -78,19 +77,16 @@ class Connection:
         tls = {key: value for key, value in facts.items() if key.startswith("tls_")}
         return facts["address"], Security(require_encryption=True, **tls)
 
-    def holds(self) -> bool:
-        """Whether it is still what was opened."""
-        if self.child is not None and self.child.poll() is not None:
-            return False
-        return self._client.status == "running" and self._client.scheduler_comm is self._comm
+    def is_open(self) -> bool:
+        """Whether what was opened is still there."""
+        alive = self.child is None or self.child.poll() is None
+        return alive and self._client.status == "running" and self._client.scheduler_comm is self._comm
 
     def close(self) -> None:
         client, self._client, self._comm = self._client, None, None
         if client is not None:
-            try:
+            with suppress(Exception):  # it is gone either way
                 client.close(timeout=2)
-            except Exception as error:  # noqa: BLE001  it is gone either way
-                log.warning("closing the connection: %s", error)
         child, self.child = self.child, None
         if child is not None:
             assert child.stdin is not None
@@ -104,7 +100,7 @@ class Connection:
         if self._runner is not None:
             self._runner.stop()
 
-    def why_not(self, error: Exception) -> str:
+    def explain(self, error: Exception) -> str:
         """What is wrong and what to do, for the page."""
         tail = "Trying again every few seconds; what is already trained can be looked at."
         if self.address is None:
@@ -119,8 +115,8 @@ class Connection:
         )
 
 
-async def _knock(address: str, security: Any) -> None:
-    """Whether a scheduler answers, before a Client asks: that one would wait for ever for another program's answer."""
+async def _check_for_scheduler(address: str, security: Any) -> None:
+    """Raises unless a scheduler answers: a Client would wait for ever for the answer of another program."""
     from distributed.comm import connect
 
     arguments = security.get_connection_args("client")

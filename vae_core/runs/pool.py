@@ -25,7 +25,7 @@ class Place:
     number: int
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
-    in_vain: int = 0  # starts in a row that did not come as far as the scheduler
+    failed_starts: int = 0  # starts in a row that did not come as far as the scheduler
     not_before: float = 0.0  # when to start the next one
     registered: bool = False
     pulse: float = 0.0  # any number that changes while the process lives
@@ -49,8 +49,8 @@ class Pool:
         self.start, self.last_seen, self.most_bytes = start, last_seen, most_bytes
         self.places = [Place(number) for number in range(count)]
 
-    def tend(self) -> None:
-        """Look at every place once; to be called several times a second."""
+    def check(self) -> None:
+        """Start or end what must be; to be called several times a second."""
         seen = self.last_seen()
         for place in self.places:
             if place.process is None:
@@ -58,8 +58,8 @@ class Pool:
                     self._fill(place)
             elif place.process.poll() is not None:
                 log.warning("%s ended with code %s", place.name, place.process.returncode)
-                self._vacate(place)
-            elif why := self._wrong_with(place, place.process, seen.get(place.name)):
+                self._empty(place)
+            elif why := self._reason_to_end(place, place.process, seen.get(place.name)):
                 log.warning("%s %s, and is ended", place.name, why)
                 place.process.kill()
 
@@ -70,20 +70,20 @@ class Pool:
             place.process = self.start(place.name)
         except OSError as error:  # no process or memory to be had just now
             log.warning("%s could not be started: %s", place.name, error)
-            self._vacate(place)
+            self._empty(place)
 
-    def _vacate(self, place: Place) -> None:
-        place.in_vain = 0 if place.registered else place.in_vain + 1
-        place.not_before = time.monotonic() + min(LONGEST_PAUSE, 0.05 * 2**place.in_vain)
+    def _empty(self, place: Place) -> None:
+        place.failed_starts = 0 if place.registered else place.failed_starts + 1
+        place.not_before = time.monotonic() + min(LONGEST_PAUSE, 0.05 * 2**place.failed_starts)
         place.process = None
 
-    def _wrong_with(self, place: Place, process: subprocess.Popen[bytes], seen: float | None) -> str:
+    def _reason_to_end(self, place: Place, process: subprocess.Popen[bytes], seen: float | None) -> str:
         """Why this process must end, if it must."""
         try:
             facts = psutil.Process(process.pid)
             memory, times = facts.memory_info().rss, facts.cpu_times()
         except psutil.NoSuchProcess:
-            return ""  # it ended this very moment: the next look finds it so
+            return ""  # it ended this very moment: the next check finds it so
         if memory > self.most_bytes:
             return "took too much memory"
         if place.registered and seen is None:

@@ -16,29 +16,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock
+
 from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.folders import home
-from vae_core.spec import RunSpec
+from vae_core.runs import schema
+from vae_core.runs.messages import Progress
+from vae_core.spec import RunSpec, curve_stride, snapshot_stride
 
 RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
 MAX_SNAPSHOTS, MAX_CURVE = 200, 1000
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, family TEXT NOT NULL, spec TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
-    created REAL NOT NULL, attempt INTEGER NOT NULL, step INTEGER NOT NULL, total_steps INTEGER NOT NULL,
-    images_seen INTEGER NOT NULL, seconds REAL NOT NULL, images_per_second REAL NOT NULL, result TEXT,
-    resume_from TEXT);
-CREATE INDEX IF NOT EXISTS runs_family ON runs (family);
-CREATE TABLE IF NOT EXISTS snapshots (
-    run TEXT NOT NULL, step INTEGER NOT NULL, numbers TEXT NOT NULL, PRIMARY KEY (run, step)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pictures (
-    run TEXT NOT NULL, step INTEGER NOT NULL, name TEXT NOT NULL, png BLOB NOT NULL, PRIMARY KEY (run, step, name));
-CREATE TABLE IF NOT EXISTS curve (
-    run TEXT NOT NULL, step INTEGER NOT NULL, reconstruction REAL NOT NULL, kl REAL NOT NULL,
-    PRIMARY KEY (run, step)) WITHOUT ROWID;
-"""
-HISTORY = ("snapshots", "pictures", "curve")
+HISTORY = ("snapshots", "pictures", "curve")  # the tables of what came step by step
 
 
 @dataclass(frozen=True)
@@ -78,10 +66,15 @@ class Store:
         self.folder = folder or home()
         self.path = self.folder / "runs.sqlite3"
         self.notice = ""
-        try:
+        with self._as_store_errors():
             (self.folder / "weights").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unusable(error) from error
+            with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
+                self._open_or_begin_anew()
+        # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
+        self._held = sqlite3.connect(self.path, check_same_thread=False)
+        self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
+
+    def _open_or_begin_anew(self) -> None:
         try:
             self._open()
         except DamagedStoreError:
@@ -91,17 +84,15 @@ class Store:
                 "untouched, and training a run again gives the same result."
             )
             self._open()
-        # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
-        self._held = sqlite3.connect(self.path, check_same_thread=False)
-        self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
 
     def _open(self) -> None:
         with self._connect() as db:
+            schema.check_version(db)
             db.execute("PRAGMA journal_mode = WAL")
             verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise DamagedStoreError(verdict)
-            db.executescript(SCHEMA)
+            schema.migrate(db)
             columns = {column[0] for column in db.execute("SELECT * FROM runs LIMIT 0").description}
             if columns != {field.name for field in fields(Run)} | {"family"}:
                 raise DamagedStoreError(f"unknown columns in {self.path}")
@@ -115,26 +106,28 @@ class Store:
         return aside
 
     @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        """One transaction. Raises StoreError for whatever SQLite cannot do."""
+    def _as_store_errors(self) -> Iterator[None]:
+        """Raises StoreError for whatever SQLite or the file system cannot do."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=10)) as db:
-                db.execute("PRAGMA synchronous = NORMAL")
-                with db:
-                    yield db
-        except sqlite3.OperationalError as error:  # locked, full, not writable
-            raise self._unusable(error) from error
+            yield
+        except (OSError, sqlite3.OperationalError) as error:  # locked, full, not writable
+            raise StoreError(
+                f"Runs cannot be kept in {self.folder} ({error}). Free some disk space there, make it writable, or set "
+                "VAE_HOME to another folder."
+            ) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise DamagedStoreError(
                 f"The store of runs, {self.path}, is damaged ({error}). Start the app again: it will be set aside and "
                 "a new one begun; weights are untouched."
             ) from error
 
-    def _unusable(self, error: Exception) -> StoreError:
-        return StoreError(
-            f"Runs cannot be kept in {self.folder} ({error}). Free some disk space there, make it writable, or set "
-            "VAE_HOME to another folder."
-        )
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        with self._as_store_errors(), closing(sqlite3.connect(self.path, timeout=10)) as db:
+            db.execute("PRAGMA synchronous = NORMAL")
+            with db:
+                yield db
 
     def _read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._connect() as db:
@@ -208,11 +201,8 @@ class Store:
             if prefix is not None and prefix.id != spec.id:
                 self._copy_history(db, prefix.id, spec.id)
             db.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, 'queued', '', ?, 1, ?, ?, ?, ?, 0, NULL, ?) "
-                "ON CONFLICT (id) DO UPDATE SET status = 'queued', message = '', attempt = attempt + 1, "
-                "spec = excluded.spec, step = excluded.step, total_steps = excluded.total_steps, result = NULL, "
-                "images_seen = excluded.images_seen, seconds = excluded.seconds, images_per_second = 0, "
-                "created = excluded.created, resume_from = excluded.resume_from",
+                "INSERT OR REPLACE INTO runs VALUES (?1, ?, ?, 'queued', '', ?, "
+                "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?)",
                 (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
             )
         run = self.run(spec.id)
@@ -231,35 +221,33 @@ class Store:
             for table in HISTORY:
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run_id, step))
 
-    def wait(self, run_id: str, message: str) -> None:
-        """Back in line, with what it has so far, until it begins again."""
+    def put_back_in_line(self, run_id: str, message: str) -> None:
+        """With what it has so far, until it begins again."""
         with self._connect() as db:
             db.execute("UPDATE runs SET status = 'queued', message = ? WHERE id = ?", (message, run_id))
 
-    def say(self, run_id: str, message: str) -> None:
+    def set_message(self, run_id: str, message: str) -> None:
         with self._connect() as db:
             db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run_id))
 
-    def add_snapshot(self, run_id: str, message: Mapping[str, Any]) -> None:
-        """Keep what a worker sent (see `worker.message`), thinning so that the counts stay bounded."""
-        numbers = message["numbers"]
+    def add_snapshot(self, spec: RunSpec, progress: Progress) -> None:
+        """Keep what a worker sent, thinning so that the counts stay bounded."""
+        run_id, numbers = spec.id, progress.numbers
         step = numbers["step"]
-        progress = (step, numbers["images_seen"], numbers["seconds"], message["images_per_second"])
         with self._connect() as db:
             db.execute(
                 "UPDATE runs SET step = ?, images_seen = ?, seconds = ?, images_per_second = ? WHERE id = ?",
-                (*progress, run_id),
+                (step, numbers["images_seen"], numbers["seconds"], progress.images_per_second, run_id),
             )
             db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (run_id, step, json.dumps(numbers)))
-            pictures = [(run_id, step, name, png) for name, png in message["pictures"].items()]
+            pictures = [(run_id, step, name, png) for name, png in progress.pictures.items()]
             db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", pictures)
-            points = [(run_id, *point) for point in message["curve"]]
+            points = [(run_id, *point) for point in progress.curve]
             db.executemany("INSERT OR REPLACE INTO curve VALUES (?, ?, ?, ?)", points)
-            keep = keep_stride(step, message["stride"], MAX_SNAPSHOTS)
-            for table in ("snapshots", "pictures"):
-                db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, keep))
-            keep = keep_stride(step, message["curve_stride"], MAX_CURVE)
-            db.execute("DELETE FROM curve WHERE run = ? AND step < ? AND step % ?", (run_id, step, keep))
+            keep = keep_stride(step, snapshot_stride(spec), MAX_SNAPSHOTS)
+            keep_of_curve = keep_stride(step, curve_stride(spec), MAX_CURVE)
+            for table, stride in zip(HISTORY, (keep, keep, keep_of_curve)):
+                db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, stride))
 
     def finish(self, run_id: str, status: RunStatus, message: str, result: Mapping[str, Any] | None = None) -> None:
         with self._connect() as db:
@@ -271,29 +259,20 @@ class Store:
     def save_weights(self, run_id: str, data: bytes) -> None:
         path = self.weights_path(run_id)
         part = path.with_suffix(".part")
-        try:
+        with self._as_store_errors():
             part.write_bytes(data)
             os.replace(part, path)  # a half-written file never has the real name
-        except OSError as error:
-            raise self._unusable(error) from error
 
     def load_weights(self, run_id: str) -> bytes | None:
         """A checkpoint's bytes; None where there are none any more."""
-        try:
+        with self._as_store_errors(), suppress(FileNotFoundError):
             return self.weights_path(run_id).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unusable(error) from error
+        return None
 
     def set_weights_aside(self, run_id: str) -> None:
         path = self.weights_path(run_id)
-        try:
+        with self._as_store_errors(), suppress(FileNotFoundError):
             os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self._unusable(error) from error
 
 
 def keep_stride(step: int, stride: int, most: int) -> int:

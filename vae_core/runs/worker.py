@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, to_wire
+
 TOPIC = "vae-runs"
 STOPPED: set[str] = set()  # tokens of runs told to stop, in this worker
 
@@ -43,71 +45,66 @@ async def stop(token: str) -> None:
     STOPPED.add(token)
 
 
-def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -> dict[str, Any]:
-    """The task: train, log an event for each snapshot, return the last one with weights and result."""
+def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -> Ended:
+    """The task: train, log an event for each message, return the last one with weights and result."""
     from distributed import get_worker
 
     worker = get_worker()
 
-    def unwanted() -> bool:  # Dask cannot end a thread: one whose app is gone must notice, and end itself
+    def abandoned() -> bool:  # Dask cannot end a thread: one whose app is gone must notice, and end itself
         task = worker.state.tasks.get(token)
         return task is None or task.state != "executing"
 
-    return run_spec(canonical, checkpoint, token, lambda event: worker.log_event(TOPIC, event), unwanted)
+    return run_spec(canonical, checkpoint, token, lambda message: worker.log_event(TOPIC, to_wire(message)), abandoned)
 
 
 def run_spec(
     canonical: dict[str, Any],
     checkpoint: bytes | None,
     token: str,
-    send: Callable[[dict[str, Any]], None],
-    unwanted: Callable[[], bool] = lambda: False,
-) -> dict[str, Any]:
+    send: Callable[[Message], None],
+    abandoned: Callable[[], bool] = lambda: False,
+) -> Ended:
     """`train_run` without Dask. Raises DataError and CheckpointError, whose sentences reach the page."""
     from vae_core.checkpoint import Checkpoint
     from vae_core.data import load_dataset
     from vae_core.errors import CheckpointError
     from vae_core.spec import RunSpec
     from vae_core.tiles import png
-    from vae_core.training import Snapshot, numbers, snapshot_stride, train
+    from vae_core.training import Snapshot, numbers, train
 
     spec = RunSpec.from_dict(canonical)
     resume = Checkpoint.from_bytes(checkpoint) if checkpoint is not None else None
     if resume is not None and (resume.spec.with_epochs(spec.epochs) != spec or resume.step > spec.total_steps):
         raise CheckpointError("The saved weights are of another run; train this run again.")
-    say = lambda sentence, share: send(
-        {"run": spec.id, "token": token, "say": f"{sentence}: {share:.0%}" if sentence else ""}
-    )
+    about = {"run": spec.id, "token": token}
+    say = lambda what, share: send(Said(**about, sentence=f"{what}: {share:.0%}" if what else ""))
     data = load_dataset(spec.dataset, say)
-    send({"run": spec.id, "token": token, "begin": resume.step if resume else -1})
-    stride = snapshot_stride(spec)
-    began: tuple[float, int] | None = None
+    send(Begun(**about, step=resume.step if resume else -1))
+    first: Snapshot | None = None  # of this go, whose pace is measured from there
 
-    def message(snapshot: Snapshot) -> dict[str, Any]:
-        seconds, images = began or (snapshot.seconds, snapshot.images_seen)
-        elapsed = snapshot.seconds - seconds
-        return {
-            "run": spec.id,
-            "token": token,
-            "numbers": numbers(snapshot),
-            "pictures": {name: png(images) for name, images in vars(snapshot.pictures).items() if images is not None},
-            "curve": [[point.step, point.reconstruction, point.kl] for point in snapshot.curve],
-            "stride": stride,
-            "curve_stride": max(1, stride // 8),
-            "images_per_second": (snapshot.images_seen - images) / elapsed if elapsed > 0 else 0.0,
-        }
+    def progress(snapshot: Snapshot) -> Progress:
+        since = first or snapshot
+        seconds, images = snapshot.seconds - since.seconds, snapshot.images_seen - since.images_seen
+        return Progress(
+            **about,
+            numbers=numbers(snapshot),
+            pictures={name: png(sheet) for name, sheet in vars(snapshot.pictures).items() if sheet is not None},
+            curve=[[point.step, point.reconstruction, point.kl] for point in snapshot.curve],
+            images_per_second=images / seconds if seconds > 0 else 0.0,
+        )
 
-    for snapshot in train(spec, data, resume=resume, should_stop=lambda: token in STOPPED or unwanted()):
+    for snapshot in train(spec, data, resume=resume, should_stop=lambda: token in STOPPED or abandoned()):
         if snapshot.status != "running":
             STOPPED.discard(token)
             assert snapshot.checkpoint is not None and snapshot.result is not None
-            return {
-                **message(snapshot),
-                "status": snapshot.status,
-                "message": snapshot.message,
-                "weights": snapshot.checkpoint.to_bytes(),
-                "result": asdict(snapshot.result),
-            }
-        send(message(snapshot))
-        began = began or (snapshot.seconds, snapshot.images_seen)
+            return Ended(
+                **vars(progress(snapshot)),
+                status=snapshot.status,
+                message=snapshot.message,
+                weights=snapshot.checkpoint.to_bytes(),
+                result=asdict(snapshot.result),
+            )
+        send(progress(snapshot))
+        first = first or snapshot
     raise AssertionError("train ends with a last snapshot")
