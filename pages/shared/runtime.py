@@ -38,7 +38,7 @@ def get_engine() -> Engine:
     try:
         engine = _engine()
     except StoreError as error:
-        st.error(str(error), title="There is nowhere to keep runs", icon=":material/hard_drive:")
+        st.error(str(error), title="Runs cannot be kept", icon=":material/hard_drive:")
         st.stop()
     return engine
 

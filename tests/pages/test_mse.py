@@ -152,7 +152,7 @@ def test_the_words_follow_the_numbers(runs, monkeypatch) -> None:
 
 
 def test_train_again_asks_for_the_five_and_shows_them(open_page, engine: Engine, runs, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "_pump", lambda: None)  # in line, and no worker takes it
+    monkeypatch.setattr(engine, "_launch_waiting", lambda: None)  # in line, and no worker takes it
     page = open_page("mse", guess="skip")
     next(button for button in page.button if button.label == "Train these again").click().run()
     assert not page.exception

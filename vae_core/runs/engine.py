@@ -81,7 +81,7 @@ class Engine(Health):
                 return run  # the same spec would only give the same again
             self._stopping.discard(spec.id)
             run = self.store.queue(spec)
-            self._pump()
+            self._launch_waiting()
             return run
 
     def stop(self, run_id: str) -> None:
@@ -150,7 +150,7 @@ class Engine(Health):
         for run_id, address in began.items():
             if address not in workers:
                 self._to_write.put(partial(self._on_lost, run_id, address))
-        self._to_write.put(self._pump)
+        self._to_write.put(self._launch_waiting)
         for run_id in self._stopping.copy():  # again each time, for a worker that was not there before
             run = self.store.run(run_id)
             if run is not None and run.active:
@@ -172,7 +172,7 @@ class Engine(Health):
         """Names one try at a run: Dask's key, and what a stop refers to."""
         return f"{run.id}-{run.attempt}-{self._session}"
 
-    def _pump(self) -> None:
+    def _launch_waiting(self) -> None:
         """Hand waiting runs to Dask, oldest first, but no more than there are workers with nothing to do.
 
         Otherwise Dask would give them all to the first worker that is warm, where they wait for each other. A run
@@ -258,7 +258,7 @@ class Engine(Health):
                 else:
                     self._on_error(run, end)
                 self._forget(run.id)
-        self._pump()
+        self._launch_waiting()
 
     def _on_error(self, run: Run, error: BaseException) -> None:
         if isinstance(error, CheckpointError) and run.resume_from is not None:
