@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from torch import Tensor
 
 from vae_core import LIKELIHOODS, RunSpec, load_dataset, train

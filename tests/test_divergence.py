@@ -14,7 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import vae_core.training
 from tests.training import DIGITS, assert_same_tensors, run, saved, small, stop_after
 from vae_core import LIKELIHOODS, VAE, RunSpec, Snapshot, train
-from vae_core.training import numbers
+from vae_core.runs.messages import numbers
 
 # ---- divergence
 

@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from vae_core import LIKELIHOODS
-from vae_core.likelihoods import Likelihood
-from vae_core.support import Support
+from vae_core.likelihoods import Likelihood, Support
 
 SETTINGS: dict[str, list[dict[str, float]]] = {
     "gaussian_identity": [{}, {"sigma": 0.1}, {"sigma": 3.0}],
@@ -41,9 +40,7 @@ SCIPY = {
     "bernoulli": lambda f, x, _: stats.bernoulli.logpmf(x, special.expit(f)),
     "gaussian_identity": lambda f, x, s: stats.norm.logpdf(x, f, s.get("sigma", 1.0)),
     "gaussian_learned": lambda f, x, s: stats.norm.logpdf(
-        x,
-        f[..., : x.shape[-1]],
-        np.sqrt(np.maximum(np.exp(f[..., x.shape[-1] :]), s.get("variance_floor", 1e-3))),
+        x, f[..., : x.shape[-1]], np.sqrt(np.maximum(np.exp(f[..., x.shape[-1] :]), s.get("variance_floor", 1e-3)))
     ),
     "laplace": lambda f, x, s: stats.laplace.logpdf(x, f, s.get("scale", 1.0)),
 }

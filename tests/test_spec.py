@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.specs import CHOICES, MAX_LAYERS, REAL, WHOLE, small
 from vae_core import LIKELIHOODS, VAE, RunSpec, SpecError

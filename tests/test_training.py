@@ -29,7 +29,8 @@ from tests.training import (
 from vae_core import LIKELIHOODS, VAE, RunSpec, load_dataset, train
 from vae_core.catalogue import BINARIZE, DATASETS
 from vae_core.data import split
-from vae_core.training import numbers, snapshot_stride
+from vae_core.runs.messages import numbers
+from vae_core.spec import snapshot_stride
 
 # ---- what comes out, and when
 

@@ -9,30 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vae_core.data import load_dataset as load_dataset
-    from vae_core.elbo import elbo_terms as elbo_terms
-    from vae_core.elbo import importance_weighted_bound as importance_weighted_bound
+    from vae_core.elbo import elbo_terms as elbo_terms, importance_weighted_bound as importance_weighted_bound
     from vae_core.errors import SpecError as SpecError
     from vae_core.likelihoods import LIKELIHOODS as LIKELIHOODS
     from vae_core.model import VAE as VAE
     from vae_core.spec import RunSpec as RunSpec
-    from vae_core.training import Snapshot as Snapshot
-    from vae_core.training import train as train
+    from vae_core.training import Snapshot as Snapshot, train as train
 
-_HOME = {
-    "LIKELIHOODS": "likelihoods",
-    "RunSpec": "spec",
-    "SpecError": "errors",
-    "VAE": "model",
-    "elbo_terms": "elbo",
-    "importance_weighted_bound": "elbo",
-    "load_dataset": "data",
-    "Snapshot": "training",
-    "train": "training",
-}
-__all__ = list(_HOME)
+_MODULES = {"data": ["load_dataset"], "elbo": ["elbo_terms", "importance_weighted_bound"], "errors": ["SpecError"]}
+_MODULES |= {"likelihoods": ["LIKELIHOODS"], "model": ["VAE"], "spec": ["RunSpec"], "training": ["Snapshot", "train"]}
+__all__ = [name for names in _MODULES.values() for name in names]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'vae_core' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"vae_core.{_HOME[name]}"), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"vae_core.{module}"), name)
+    raise AttributeError(f"module 'vae_core' has no attribute {name!r}")

@@ -13,16 +13,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from vae_core.lazy_torch import F, torch
-from vae_core.support import Support
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
     from torch.distributions import Distribution
 
 LN_2PI = math.log(2 * math.pi)
+
+
+class Support(IntEnum):
+    """Where the value of a pixel lies, as `support` says it in torch.distributions. Each lies within the next, so
+    `a <= b` says that a lies within b."""
+
+    BOOLEAN = 0  # 0 and 1
+    LEVELS = 1  # the n grey levels k/(n-1)
+    UNIT_INTERVAL = 2  # [0,1]
+    REAL = 3
+
+    @property
+    def kind(self) -> Literal["mass", "density"]:
+        """What p gives to a value: a probability, or a probability per unit of grey."""
+        return "mass" if self <= Support.LEVELS else "density"
 
 
 class Likelihood(Protocol):

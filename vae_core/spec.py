@@ -14,8 +14,7 @@ from typing import Any
 
 from vae_core.catalogue import BINARIZE, DATASETS
 from vae_core.errors import SpecError
-from vae_core.likelihoods import LIKELIHOODS, Likelihood
-from vae_core.support import Support
+from vae_core.likelihoods import LIKELIHOODS, Likelihood, Support
 from vae_core.values import Choice, Layers, Real, Rule, Whole, shown
 
 BETA, SIGMA, SCALE = Real(0.0, 1000.0), Real(0.01, 30.0), Real(0.01, 1000.0)  # also for who looks for a value within
@@ -144,14 +143,10 @@ class RunSpec:
         return DATASETS[self.dataset].n_pixels
 
     @property
-    def values(self) -> Support:
-        """Where the pixels that the model sees lie."""
-        return Support.LEVELS if self.binarize == "none" else Support.BOOLEAN
-
-    @property
     def loss_only(self) -> bool:
         """Whether -ln p is a usable loss, but ln p the log of nothing: the pixels lie outside p's support."""
-        return not self.values <= LIKELIHOODS[self.likelihood].support
+        pixels = Support.LEVELS if self.binarize == "none" else Support.BOOLEAN
+        return not pixels <= LIKELIHOODS[self.likelihood].support
 
     @property
     def n_held_out(self) -> int:

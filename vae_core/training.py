@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -214,17 +213,3 @@ class _Loop:
 
 def _float64_device(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device  # MPS has no float64
-
-
-def numbers(snapshot: Snapshot) -> dict[str, object]:
-    """What a snapshot measures, as plain JSON values."""
-    evaluation = snapshot.held_out
-    return {
-        "step": snapshot.step,
-        "images_seen": snapshot.images_seen,
-        "seconds": snapshot.seconds,
-        **vars(evaluation.means),
-        "kl_per_latent": [float(v) for v in np.asarray(evaluation.kl_per_latent)],
-        "active_latents": evaluation.active_latents,
-        "sigma": vars(evaluation.sigma) if evaluation.sigma else None,
-    }

@@ -9,10 +9,9 @@ from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
 from pages.shared.numbers import nats
 from pages.shared.words import Parts
-from vae_core.lessons.latent import NewImages, usual_distance
-from vae_core.lessons.latent import new_images as draw_new
+from vae_core.lessons.latent import NewImages, new_images as draw_new, usual_distance
+from vae_core.likelihoods import Support
 from vae_core.pictures import grey, stretched
-from vae_core.support import Support
 
 N = 8
 SHOWN = (-2.0, 3.0)  # what a sample may be before it is clipped for display; the same for all decoders and draws

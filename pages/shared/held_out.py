@@ -9,11 +9,7 @@ from pages.shared.address import PageSettings
 
 
 def choose_image(
-    settings: PageSettings,
-    labels: np.ndarray,
-    name: str = "image",
-    label: str = "Held-out image",
-    by_class: str = "",
+    settings: PageSettings, labels: np.ndarray, name: str = "image", label: str = "Held-out image", by_class: str = ""
 ) -> int:
     """Draw the choice and return the number; `labels` (n,) are those of the held-out images. `by_class` labels a second
     control that goes to the first image of a class; without it there is none."""

@@ -2,7 +2,7 @@
 // against torch. In each entry
 //   f         the pixel's raw outputs: [a], or [μ, ln σ²] where the decoder learns a σ
 //   settings  what was chosen before training: { sigma }, { variance_floor }, { scale }; { levels } of a mass on levels
-//   support   where x may lie, as Support in vae_core/support.py: what follows from it, pages ask of the functions below
+//   support   where x may lie, as Support in vae_core/likelihoods.py: what follows from it, pages ask of the functions below
 //   link, parameters, width   how f[0] becomes a parameter, what f is called then, and what is said beside it
 //   slope     d ln p / d f, one a raw output; `on_floor` where there is a floor
 //   sample    by draw = { uniform(), normal() }: one of them once, so that held chance moves with f

@@ -181,8 +181,7 @@ def test_forecasts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "word"),
-    [(9.0, "collapse"), (5.0, "some"), (3.0, "noisy"), (1.1, "fair"), (0.2, "too sure")],
+    ("weight", "word"), [(9.0, "collapse"), (5.0, "some"), (3.0, "noisy"), (1.1, "fair"), (0.2, "too sure")]
 )
 def test_outlooks_of_a_gaussian(weight: float, word: str) -> None:
     """sigma^2 is half the weight; the best one is 0.1 with three latents, 0.55 with two."""

@@ -17,9 +17,9 @@ from vae_core import RunSpec, Snapshot, load_dataset, train
 from vae_core.checkpoint import Checkpoint
 from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import Engine
+from vae_core.runs.messages import numbers
 from vae_core.runs.store import Store
 from vae_core.tiles import png
-from vae_core.training import numbers
 
 
 @pytest.fixture(autouse=True)

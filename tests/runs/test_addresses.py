@@ -14,8 +14,7 @@ import pytest
 from tests.runs.conftest import small
 from tests.runs.engines import NOBODY, app, get, is_sentence
 from tests.waiting import wait_until
-from vae_core.runs import connection
-from vae_core.runs import engine as engine_module
+from vae_core.runs import connection, engine as engine_module
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 

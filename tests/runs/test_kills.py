@@ -13,8 +13,7 @@ import pytest
 from tests.runs.conftest import assert_ended_as_here, processes, small, wait_until_whole
 from tests.runs.engines import all_workers, app, ended, get, is_sentence, long, under_way, worker_of
 from tests.waiting import alive, wait_until
-from vae_core.runs import connection, health
-from vae_core.runs import engine as engine_module
+from vae_core.runs import connection, engine as engine_module, health
 from vae_core.runs.cluster import worker_count
 from vae_core.runs.engine import LOST, Engine
 

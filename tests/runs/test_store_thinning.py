@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.runs.conftest import small
 from tests.runs.stores import MAX_CURVE, MAX_SNAPSHOTS, NAMES, progress, sql, steps_of

@@ -24,9 +24,8 @@ from vae_core.checkpoint import Checkpoint
 from vae_core.errors import CheckpointError, DamagedStoreError, DataError, SpecError, StoreError
 from vae_core.pictures import Pictures
 from vae_core.runs import worker
-from vae_core.runs.messages import Begun, Ended, Message, Progress, Said
+from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers
 from vae_core.runs.store import Store
-from vae_core.training import numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "abc-1"

@@ -224,10 +224,7 @@ def lines_corrected(code: LossCode, noise: float) -> str:
             "log_p = -(x - mu).abs().sum(1) / b - x.shape[1] * math.log(2 * b)",
         ]
     else:
-        lines = [
-            _BLACK_AND_WHITE,
-            'log_p = -F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(1)',
-        ]
+        lines = [_BLACK_AND_WHITE, 'log_p = -F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(1)']
     return "\n".join([*lines, _KL, "loss = (kl.sum(1) - log_p).mean()  # -ELBO, nats per image"])
 
 

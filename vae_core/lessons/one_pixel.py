@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vae_core.likelihoods import LIKELIHOODS, Likelihood
-from vae_core.support import Support
+from vae_core.likelihoods import LIKELIHOODS, Likelihood, Support
 
 if TYPE_CHECKING:
     from torch import Tensor

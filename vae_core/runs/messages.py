@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_origin
+
+if TYPE_CHECKING:
+    from vae_core.training import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class Begun(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Message):  # a snapshot
-    numbers: Mapping[str, Any]  # see `training.numbers`
+    numbers: Mapping[str, Any]  # see `numbers` below
     pictures: Mapping[str, bytes]  # PNGs by name: the fields of `pictures.Pictures`
     curve: Sequence[Sequence[float]]  # step, reconstruction, kl (nats per image) since the snapshot before
     images_per_second: float
@@ -36,6 +39,20 @@ class Ended(Progress):  # the last snapshot: what the task returns, and no event
     message: str  # why the run ended early
     weights: bytes  # a checkpoint
     result: Mapping[str, Any]  # a `training.Result`
+
+
+def numbers(snapshot: "Snapshot") -> dict[str, Any]:
+    """What a snapshot measures, as plain JSON values."""
+    evaluation = snapshot.held_out
+    return {
+        "step": snapshot.step,
+        "images_seen": snapshot.images_seen,
+        "seconds": snapshot.seconds,
+        **vars(evaluation.means),
+        "kl_per_latent": evaluation.kl_per_latent.tolist(),
+        "active_latents": evaluation.active_latents,
+        "sigma": vars(evaluation.sigma) if evaluation.sigma else None,
+    }
 
 
 def to_wire(message: Message) -> dict[str, Any]:

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS pictures (
 CREATE TABLE IF NOT EXISTS curve (
     run TEXT NOT NULL, step INTEGER NOT NULL, reconstruction REAL NOT NULL, kl REAL NOT NULL,
     PRIMARY KEY (run, step)) WITHOUT ROWID;
-""",
+"""
 ]
 
 

@@ -169,7 +169,7 @@ class Store:
         return runs
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
-        """The numbers of every kept snapshot, first to last: see `training.numbers`."""
+        """The numbers of every kept snapshot, first to last: see `messages.numbers`."""
         rows = self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,))
         found = []
         for row in rows:

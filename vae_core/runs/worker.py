@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, to_wire
+from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers, to_wire
 
 TOPIC = "vae-runs"
 STOPPED: set[str] = set()  # tokens of runs told to stop, in this worker
@@ -71,7 +71,7 @@ def run_spec(
     from vae_core.errors import CheckpointError
     from vae_core.spec import RunSpec
     from vae_core.tiles import png
-    from vae_core.training import Snapshot, numbers, train
+    from vae_core.training import Snapshot, train
 
     spec = RunSpec.from_dict(canonical)
     resume = Checkpoint.from_bytes(checkpoint) if checkpoint is not None else None
