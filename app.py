@@ -19,8 +19,8 @@ if PagesManager.uses_pages_directory and context and context.pages_manager.inten
     # A folder called pages/ makes Streamlit look for files in it until st.navigation has run once: the very first
     # visitor of a server would be told that the linked page is not there. Ask again, now that it knows better.
     PagesManager.uses_pages_directory = False
-    again = f"location.assign(location.pathname + '{context.pages_manager.intended_page_name}' + location.search)"
-    st.html(f"<script>{again}</script>", unsafe_allow_javascript=True)
+    asked = f"location.pathname + '{context.pages_manager.intended_page_name}' + location.search + location.hash"
+    st.html(f"<script>location.assign({asked})</script>", unsafe_allow_javascript=True)
     st.stop()
 
 from pages.shared.runtime import prepare_process  # noqa: E402  seconds, which that visitor need not wait

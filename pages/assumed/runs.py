@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.assumed.meaning import number
-from pages.shared.run_panel import live, run_panel, show_trouble, statuses
+from pages.shared.run_panel import live, run_panel, show_trouble
 from pages.shared.run_view import heading, show_run
 from pages.shared.train_link import open_on_train
 from vae_core.errors import SpecError
@@ -34,10 +34,10 @@ def specs_of(code: LossCode, right: LossCode, dataset: str) -> dict[str, RunSpec
 def show_runs(engine: Engine, specs: dict[str, RunSpec]) -> None:
     """Raises StoreError."""
     with st.container(horizontal=True):
-        run_panel(engine, list(specs.values()), first="Run it")
+        drawn = run_panel(engine, list(specs.values()), first="Run it")
     show_trouble()
-    if any(statuses(engine.store, specs.values())):
-        live(engine, list(specs.values()), lambda: _show_lanes(engine.store, specs), "assumed lanes")
+    if any(drawn):
+        live(engine, list(specs.values()), drawn, lambda: _show_lanes(engine.store, specs), "assumed lanes")
 
 
 def _show_lanes(store: Store, specs: dict[str, RunSpec]) -> None:

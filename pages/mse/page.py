@@ -189,7 +189,7 @@ st.markdown(WORDS[""])
 show_engine_state(engine)
 data = images()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    number = choose_image(SETTINGS, data.labels, by_class="The first digit (x is black and white)")
+    number = choose_image(SETTINGS, data.labels, by_class="The first of digit")
 try:
     mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
 except (CheckpointError, StoreError) as error:

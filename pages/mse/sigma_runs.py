@@ -183,11 +183,11 @@ def show_again(found: dict[str, Summary], engine: Engine) -> None:
     """A button that trains the five, their progress, and their numbers beside the shipped ones. Raises StoreError."""
     specs = list(RUNS.values())
     with st.container(horizontal=True):
-        run_panel(engine, specs, first="Train these again")
+        drawn = run_panel(engine, specs, first="Train these again")
     show_trouble()
+    if {"queued", "running"} & set(drawn):
+        live(engine, specs, drawn, lambda: _progress(engine), "mse lanes")
     runs = {name: run for name, spec in RUNS.items() if (run := engine.store.run(spec.id))}
-    if any(run.active for run in runs.values()):
-        live(engine, specs, lambda: _progress(engine), "mse lanes")
     done = {name: run for name, run in runs.items() if run.status == "done" and run.result}
     if done:
         _own(found, done)

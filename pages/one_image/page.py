@@ -53,7 +53,7 @@ def choose(spec: RunSpec) -> tuple[int, int | None]:
     """The number of a held-out image, and the seed of its z; None for z = m."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = data_of(spec.dataset).labels[split(spec)[1]]  # (n_held_out,)
-        by_class = "The first of class" if "fashion" in spec.dataset else "The first digit"
+        by_class = "The first of class" if "fashion" in spec.dataset else "The first of digit"
         number = choose_image(SETTINGS, labels, by_class=by_class)
         SETTINGS.one_of("z", "z is")
     return number, SETTINGS["draw"] if SETTINGS["z"] == "draw" else None

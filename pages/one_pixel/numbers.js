@@ -40,7 +40,7 @@ function frames(state) {
   const near = spans.find(([low, high]) => low <= mean - reach && mean + reach <= high) ?? spans[2];
   const a = likelihood.link === LINKS.identity ? near : [-6, 6];
   const tallest = peak(likelihood, f, state.settings);
-  const top = [0.05, 0.2, 0.5, 1.5, 5, 10, 15].find((tick) => tallest < tick * 0.95) ?? 15;
+  const top = [0.05, 0.2, 0.5, 1.5, 5, 10, 15, 20].find((tick) => tallest < tick * 0.95) ?? 20;
   const losses = (name, range) => places(range).map((value) => loss({ ...state, [name]: value }));
   const [overA, overSecond] = [losses("a", a), losses("log_var", state.limits.log_var)];
   const [least, lowest, most] = [Math.min(...overA), Math.min(...overSecond), Math.max(overA[0], overA.at(-1))];

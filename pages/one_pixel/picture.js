@@ -127,6 +127,8 @@ function draw(own) {
   if (parameters[1]) {
     const scales = { xs: state.limits.log_var, ys: frame.second };
     drawLoss(svg.second, state, { name: "log_var", symbol: parameters[1], kind: "v", ...scales, slope: now.slopes[1] });
+    label(svg.second, state.limits.log_var, state.log_var, `${parameters[1]} = ${text(state.log_var)}`);
+    svg.second.setAttribute("aria-label", `${parameters[1]}, the second raw output`);
   }
   for (const [name, words] of Object.entries(sentences(own))) texts[name].textContent = words;
   texts.badge.className = `badge ${isLoss(state) ? "loss" : isDensity(state) ? "density" : "mass"}`;
@@ -136,8 +138,6 @@ function draw(own) {
   label(svg.link, state.limits.a, state.a, `a = ${text(state.a)}, mean ${text(now.mean)}`);
   label(svg.pixel, state.limits.x, state.x, `x = ${text(state.x, 2)}, ln p = ${text(now.log_prob)} nats`);
   label(svg.loss, state.limits.a, state.a, `a = ${text(state.a)}, slope ${text(now.slopes[0])}`);
-  label(svg.second, state.limits.log_var, state.log_var, `${parameters[1]} = ${text(state.log_var)}`);
-  svg.second.setAttribute("aria-label", `${parameters[1]}, the second raw output`);
   const { draws, ...shown } = now;
   root.dataset.numbers = JSON.stringify({ ...state, bias: own.bias, drawn: ++own.drawn, ...shown });
 }

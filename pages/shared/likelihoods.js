@@ -18,7 +18,7 @@ function normalCdf(t) {
   if (Math.abs(t) > 8) return t > 0 ? 1 : 0;
   let sum = t;
   for (let term = t, odd = 3; sum + term !== sum; odd += 2) sum += term *= (t * t) / odd;
-  return 0.5 + sum * Math.exp(-0.5 * t * t - 0.5 * LN_2PI);
+  return Math.min(1, Math.max(0, 0.5 + sum * Math.exp(-0.5 * t * t - 0.5 * LN_2PI))); // rounding may go beyond
 }
 
 const LINKS = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import streamlit as st
 
 from pages.shared.runtime import get_engine, seconds_between_looks, show_new_problem
 from vae_core.errors import SpecError, StoreError
 from vae_core.runs.engine import Engine
-from vae_core.runs.store import Run, Store
+from vae_core.runs.store import Run
 from vae_core.spec import RunSpec
 
 
@@ -20,35 +21,40 @@ def run_panel(
     first: str = "Train",
     longer: Callable[[Sequence[RunSpec]], None] | None = None,
     more: str = "",
-) -> None:
+) -> list[str]:
     """The buttons for the runs of these specs: `first` (as the page calls it), Stop, Continue. `longer` asks for more
-    epochs once all have ended, and `more` says how many. Raises StoreError."""
-    runs = found(engine.store, specs)
+    epochs once all have ended, and `more` says how many. Returns the status that each run had, "" where there is none,
+    for `live` to compare with. Raises StoreError."""
+    found = [engine.store.run(spec.id) for spec in specs]
+    runs = [run for run in found if run is not None]
     active = [run for run in runs if run.active]
     ended = {run.id for run in runs if run.status in ("done", "diverged")}
     idle = [spec for spec in specs if spec.id not in ended | {run.id for run in active}]
+    how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary"}
     if active:
         st.button("Stop", on_click=stop, args=(active,), icon=":material/stop:", type="primary")
         if idle:
             st.button("Train the rest", on_click=train, args=(idle,), icon=":material/play_arrow:")
-    elif runs and not idle and longer:
-        st.button("Continue", on_click=longer, args=(specs,), help=more, icon=":material/play_arrow:", type="primary")
+    elif longer and not idle and any(run.status == "done" for run in runs):
+        st.button("Continue", on_click=longer, args=(specs,), help=more, **how)
     else:
-        st.button(
-            "Continue" if idle and any(run.step for run in runs) else first,
-            on_click=train,
-            args=(idle,),
-            disabled=not idle,
-            help="Already trained: same settings, same result." if runs and not idle else None,
-            icon=":material/play_arrow:",
-            type="primary",
-        )
+        begun = any(run.step for run in runs if run.id not in ended)
+        over = "Already ended: same settings, same result." if runs and not idle else None
+        label = "Continue" if begun else first
+        st.button(label, on_click=train, args=(idle,), disabled=not idle, help=over, **how)
+    return [run.status if run else "" for run in found]
 
 
-def live(engine: Engine, specs: Sequence[RunSpec], show: Callable[[], None], key: str, when_idle: bool = False) -> None:
+def live(
+    engine: Engine,
+    specs: Sequence[RunSpec],
+    drawn: list[str],
+    show: Callable[[], None],
+    key: str,
+    when_idle: bool = False,
+) -> None:
     """Call `show` again and again while one of these runs moves, and draw the whole page again when one begins or ends:
-    here, or, with `when_idle`, in another tab while nothing moves here. Raises StoreError."""
-    drawn = statuses(engine.store, specs)
+    here, or, with `when_idle`, in another tab while nothing moves here. `drawn` is what `run_panel` returned."""
     active = bool({"queued", "running"} & set(drawn))
 
     @st.fragment(run_every=seconds_between_looks() if active else None, key=key)
@@ -62,21 +68,12 @@ def live(engine: Engine, specs: Sequence[RunSpec], show: Callable[[], None], key
     @st.fragment(run_every=1.0 if active or when_idle else None, key=f"{key} watch")
     def watch() -> None:
         with suppress(StoreError):  # the other fragment tells it
-            if statuses(engine.store, specs) != drawn:
+            runs = [engine.store.run(spec.id) for spec in specs]
+            if [run.status if run else "" for run in runs] != drawn:
                 st.rerun()
 
     moving()
     watch()
-
-
-def found(store: Store, specs: Iterable[RunSpec]) -> list[Run]:
-    return [run for spec in specs if (run := store.run(spec.id))]
-
-
-def statuses(store: Store, specs: Iterable[RunSpec]) -> list[str]:
-    """Of each spec's run; empty where there is none."""
-    runs = [store.run(spec.id) for spec in specs]
-    return [run.status if run else "" for run in runs]
 
 
 # Behind the buttons -------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ try:
     specs = form(engine.store)
     show_trouble()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        run_panel(
+        drawn = run_panel(
             engine,
             list(specs.values()),
             longer=train_longer,
@@ -57,7 +57,7 @@ try:
         )
     if specs:
         show = lambda: show_lanes(engine.store, specs, share, prior or "mean")
-        live(engine, list(specs.values()), show, "lanes", when_idle=True)
+        live(engine, list(specs.values()), drawn, show, "lanes", when_idle=True)
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")
     st.stop()

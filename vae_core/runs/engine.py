@@ -56,7 +56,7 @@ class Engine(Health):
         self._slots = 0  # how many runs the workers take at once
         self._launched: dict[str, Launched] = {}  # by run id
         self._stopping: set[str] = set()  # run ids
-        self._lock = threading.RLock()  # over the four above and the status of runs
+        self._lock = threading.RLock()  # over the client, what is launched and stopping, and the status of runs
         self._closing, self._wake = threading.Event(), threading.Event()
         self._to_write: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # None: the end
         self._only_app = FileLock(store.folder / "app.lock")

@@ -70,9 +70,9 @@ class Store:
             (self.folder / "weights").mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
                 self._open_or_begin_anew()
-        # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
-        self._held = sqlite3.connect(self.path, check_same_thread=False)
-        self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
+            # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
+            self._held = sqlite3.connect(self.path, check_same_thread=False)
+            self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
 
     def _open_or_begin_anew(self) -> None:
         try:
