@@ -57,9 +57,9 @@ def test_a_run_from_first_snapshot_to_result(likelihood: str) -> None:
     assert snapshots[-1].images_seen == 8 * N_TRAIN
 
     first, last = snapshots[0].held_out.means, snapshots[-1].held_out.means
-    assert last.elbo > first.elbo + 5  # it learns, on images it has not seen
+    assert last.elbo > first.elbo + 3  # it learns, on images it has not seen
     points = curve(snapshots)
-    assert points[-1].reconstruction - points[-1].kl > points[0].reconstruction - points[0].kl + 5
+    assert points[-1].reconstruction - points[-1].kl > points[0].reconstruction - points[0].kl + 3
     assert (snapshots[0].held_out.sigma is None) == (likelihood != "gaussian_learned")
 
 

@@ -21,10 +21,17 @@ SETTINGS: dict[str, list[dict[str, float]]] = {
     "gaussian_learned": [{"variance_floor": floor} for floor in (1e-3, 0.5, 1.0)],
     "laplace": [{"scale": scale} for scale in (1.0, 0.03, 3.0)],
 }
+
+
+def usual(key: str) -> dict[str, float]:
+    """The settings of a decoder at their defaults."""
+    return {name: getattr(LIKELIHOODS[key], name) for name in LIKELIHOODS[key].settings}
+
+
 CASES = [
     pytest.param(key, settings, id="-".join([key, *(f"{k}={v}" for k, v in settings.items())]))
     for key in LIKELIHOODS
-    for settings in SETTINGS.get(key, [{}])
+    for settings in SETTINGS.get(key, [usual(key)])
 ]
 every_case = pytest.mark.parametrize(("key", "settings"), CASES)
 VERBS = ["mean", "stddev", "log_prob", "slope", "cdf", "sample", "entropy", "say", "worked"]
