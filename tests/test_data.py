@@ -62,7 +62,7 @@ def test_scaled_is_what_a_model_sees(name: str) -> None:
 
 
 def test_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(DataError, match="'cifar' is not a data set; allowed: mnist, fashion, digits") as caught:
+    with pytest.raises(DataError, match=f"'cifar' is not a data set; allowed: {', '.join(DATASETS)}") as caught:
         load_dataset("cifar")
     assert str(caught.value).endswith(".")
 

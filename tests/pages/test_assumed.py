@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.assumed import gallery
+from pages.assumed.form import BUNDLED
 from pages.assumed.gallery import reports
 from pages.shared.words import Parts
 from tests.pages.test_pages import finish, press, text
@@ -75,7 +76,7 @@ def test_a_form_that_changes_moves_the_address(open_page) -> None:
         ("weight", "0", "weight is 0; allowed: a number from 1e-09 to 1000000."),
         ("weight", "nan", "weight is nan; allowed: a number from 1e-09 to 1000000."),
         ("latent_dim", "33", "latent_dim is 33; allowed: a whole number from 1 to 32."),
-        ("dataset", "mnist_full", "dataset is 'mnist_full'; allowed: mnist, fashion, digits."),
+        ("dataset", "mnist_full", f"dataset is 'mnist_full'; allowed: {', '.join(BUNDLED)}."),
         ("pixels", "max", "pixels is 'max'; allowed: sum, mean."),
     ],
 )
