@@ -11,16 +11,6 @@ from pages.shared.words import Parts
 from vae_core.lessons import assumed, exact
 from vae_core.lessons.assumed import LossCode, images
 
-OUTLOOKS = {  # to the parts of the page's words
-    "collapse": "Collapse",
-    "some": "Some",
-    "noisy": "Noisy",
-    "fair": "Fair",
-    "too sure": "Too sure",
-    "ceiling collapse": "Ceiling collapse",
-    "no forecast": "No forecast",
-}
-
 
 @st.cache_data(show_spinner="Reading the images", max_entries=6)
 def eigenvalues(dataset: str) -> np.ndarray:
@@ -55,6 +45,6 @@ def show_forecast(code: LossCode, right: LossCode, dataset: str, words: Parts) -
     show, icon = (
         (st.info, ":material/info:") if outlook in ("fair", "no forecast") else (st.warning, ":material/warning:")
     )
-    show(words[OUTLOOKS[outlook]], icon=icon)
+    show(words[outlook.capitalize()], icon=icon)
     escaped = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in escaped))

@@ -74,16 +74,11 @@ def show(specs: list[RunSpec]) -> None:
         st.markdown(words["Walk"])
         latent_pad([run], SETTINGS)
         st.markdown(words["Behind the points"])
-    elif view == "traversals":
-        traversals(run, SETTINGS, words)
-    elif view == "image":
-        from_image(run, SETTINGS, words)
-    elif view == "between":
-        between(run, SETTINGS, words)
-    elif view == "new":
-        new_images(run, SETTINGS, words)
-    else:
+    elif view == "compare":
         side_by_side(run, specs, engine, SETTINGS, words)
+    else:
+        views = {"traversals": traversals, "image": from_image, "between": between, "new": new_images}
+        views[view](run, SETTINGS, words)
 
 
 st.title("The latent space")

@@ -38,17 +38,10 @@ def traversals(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(_collapsed(run))
     with st.container(horizontal=True):
         name = f"traversals_{run.spec.likelihood}"
-        st.download_button(
-            "PNG", partial(_sheet, images), f"{name}.png", "image/png", icon=":material/image:", on_click="ignore"
-        )
-        st.download_button(
-            "GIF: all latents move at once, each in its own tile",
-            partial(_movie, run, image, latents),
-            f"{name}.gif",
-            "image/gif",
-            icon=":material/gif_box:",
-            on_click="ignore",
-        )
+        save = partial(st.download_button, on_click="ignore")
+        save("PNG", partial(_sheet, images), f"{name}.png", "image/png", icon=":material/image:")
+        movie, what = partial(_movie, run, image, latents), "GIF: all latents move at once, each in its own tile"
+        save(what, movie, f"{name}.gif", "image/gif", icon=":material/gif_box:")
 
 
 def _name(run: LatentRun, latent: int) -> str:

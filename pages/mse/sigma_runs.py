@@ -46,16 +46,11 @@ def show_kl(found: dict[str, Summary], said: str) -> None:
     """What the KL did, beside what the reader said: a Trend, or nothing."""
     kl = {sigma: one.evaluation.means.kl for sigma, one in _fixed(found).items()}
     seen = trend(list(kl.values()))
-    words = {
-        "grows": "It grows",
-        "shrinks": "It shrinks",
-        "same": "It stays the same",
-        "neither": "It goes up and down",
-    }
-    you = "" if not said else "As you said: " if said == seen else f"You said: {words[said].lower()}. "
+    does = {"grows": "grows", "shrinks": "shrinks", "same": "stays the same", "neither": "goes up and down"}
+    you = "" if not said else "As you said: " if said == seen else f"You said: it {does[said]}. "
     steps = ", ".join(f"{nats(value)} at σ = {sigma:g}" for sigma, value in kl.items())
     st.info(
-        f"{you}**{words[seen]}** in these runs: {steps} nats per image. A smaller σ makes each error cost more, so it "
+        f"{you}**It {does[seen]}** in these runs: {steps} nats per image. A smaller σ makes each error cost more, so it "
         "pays to spend more KL on describing x.",
         icon=":material/visibility:",
     )
@@ -89,20 +84,13 @@ def _charts(found: dict[str, Summary]) -> None:
     kl = [{"run": name, "kl": one.evaluation.means.kl} for name, one in found.items()]
     each = [{"run": name, "kl": float(v)} for name, one in found.items() for v in one.evaluation.kl_per_latent]
     active = [{"run": name, "text": f"{one.evaluation.active_latents} active"} for name, one in found.items()]
-    is_learned = {"test": "datum.run === 'σ learned'"}
     x = {"field": "run", "type": "nominal", "sort": list(found), "title": None, "axis": {"labelAngle": 0}}
     y: dict[str, Any] = {"field": "kl", "type": "quantitative", "title": None, "axis": {"tickCount": 4}}
+    learned = lambda value, other: {"condition": {"test": "datum.run === 'σ learned'", "value": value}, "value": other}
+    colour = learned(COLOURS["gaussian_learned"], COLOURS["gaussian_identity"])
     points = {
         "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.8},
-        "encoding": {
-            "x": x,
-            "y": y,
-            "color": {
-                "condition": {**is_learned, "value": COLOURS["gaussian_learned"]},
-                "value": COLOURS["gaussian_identity"],
-            },
-            "shape": {"condition": {**is_learned, "value": "diamond"}, "value": "circle"},
-        },
+        "encoding": {"x": x, "y": y, "color": colour, "shape": learned("diamond", "circle")},
     }
     line = {
         "data": {"values": [{"kl": ACTIVE_KL}]},

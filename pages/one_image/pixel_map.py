@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,35 +61,15 @@ def pixel_map(x: np.ndarray, views: list[tuple[RunSpec, Pixels]], pixel: int, pi
 def _panel(spec: RunSpec, pixels: Pixels, row: Row) -> dict[str, Any]:
     kind = LIKELIHOODS[spec.likelihood]
     whole, one = ("−BCE", "−BCE of x_d") if spec.loss_only else ("ln p(x|z,w)", "ln p(x_d|z,w)")
-    low, high = float(pixels.log_prob.min()), float(pixels.log_prob.max())
-    cost = {
-        "name": "log_prob",
-        "row": row(pixels.log_prob),
-        "palette": "cost",
-        "low": low,
-        "high": high,
-        "ends": [nats(low, 2), nats(high, 2)],
-        "caption": f"{one}, nats",
-        "alt": f"{one} of each pixel under {title(spec)}, {nats(low, 2)} to {nats(high, 2)} nats.",
-    }
+    under = f"of each pixel under {title(spec)}"
+    cost = _scaled("log_prob", row, pixels.log_prob, "cost", partial(nats, places=2), f"{one}, nats")
+    cost["alt"] = f"{one} {under}, {' to '.join(cost['ends'])} nats."
     clipped = ", clipped for display" if pixels.mean.min() < 0 or pixels.mean.max() > 1 else ""
-    mean = f"mean {kind.mean_symbol}_d"
-    images = [_grey(row(pixels.mean), mean + clipped, f"{mean} of each pixel under {title(spec)}.") | {"name": "mean"}]
+    mean = f"mean {kind.mean_symbol}_d" if kind.mean_symbol else "mean"
+    images = [_grey(row(pixels.mean), mean + clipped, f"{mean} {under}.") | {"name": "mean"}]
     if kind.learns_sigma and np.ptp(pixels.stddev):  # the same at every pixel is no picture
-        low, high = float(pixels.stddev.min()), float(pixels.stddev.max())
-        images.append(
-            {
-                "name": "stddev",
-                "row": row(pixels.stddev),
-                "palette": "viridis",
-                "low": low,
-                "high": high,
-                "log": low > 0,
-                "ends": [f"{low:.2g}", f"{high:.2g}"],
-                "caption": "σ_d, log scale",
-                "alt": f"σ of each pixel under {title(spec)}.",
-            }
-        )
+        sigma = _scaled("stddev", row, pixels.stddev, "viridis", "{:.2g}".format, "σ_d, log scale")
+        images.append(sigma | {"log": sigma["low"] > 0, "alt": f"σ {under}."})
     return {
         "key": spec.likelihood,
         "settings": {name: getattr(spec, name) for name in kind.settings},
@@ -103,6 +84,15 @@ def _panel(spec: RunSpec, pixels: Pixels, row: Row) -> dict[str, Any]:
         "costliest": pixels.costliest,
         "images": [*images, cost],
     }
+
+
+def _scaled(
+    name: str, row: Row, values: np.ndarray, palette: str, write: Callable[[float], str], caption: str
+) -> dict[str, Any]:
+    """A picture in colours, from its lowest value to its highest."""
+    low, high = float(values.min()), float(values.max())
+    place = {"name": name, "row": row(values), "caption": caption}
+    return place | {"palette": palette, "low": low, "high": high, "ends": [write(low), write(high)]}
 
 
 def _grey(row: int, caption: str, alt: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
 
+PARTS = ["training", "held out"]  # of a run's images, as its curves name them
+
 
 def show_run(store: Store, lane: str, spec: RunSpec) -> None:
     """A run as far as it is now, in a lane of that name: two lanes may hold the same likelihood."""
@@ -95,8 +97,8 @@ def curves(store: Store, lane: str, run: Run, history: list[dict[str, Any]]) -> 
     name = title(run.spec)
     titles = {"reconstruction": f"Reconstruction, {reconstruction}, nats per image", "kl": "KL, nats per image"}
     for column, (part, label) in enumerate(titles.items(), start=1):
-        rows = [(point[0], "training", point[column]) for point in training]
-        rows += [(snapshot["step"], "held out", snapshot[part]) for snapshot in history]
+        rows = [(point[0], PARTS[0], point[column]) for point in training]
+        rows += [(snapshot["step"], PARTS[1], snapshot[part]) for snapshot in history]
         st.vega_lite_chart(
             pd.DataFrame(rows, columns=["step", "part", "value"]),
             _run_chart(run.spec.likelihood, label, run.total_steps),
@@ -108,47 +110,20 @@ def curves(store: Store, lane: str, run: Run, history: list[dict[str, Any]]) -> 
 
 def _run_chart(key: str, title: str, total_steps: int) -> dict[str, Any]:
     """Training (thin) and held out (thick, dashed) over steps; data columns: step, part, value."""
-    return step_chart(
-        title,
-        total_steps,
-        {
-            "color": {"value": COLOURS[key]},
-            "strokeDash": {
-                "field": "part",
-                "type": "nominal",
-                "scale": {"domain": ["training", "held out"], "range": [[1, 0], [5, 3]]},
-                "legend": {"title": None, "orient": "top", "offset": 2},
-            },
-            "opacity": {
-                "field": "part",
-                "type": "nominal",
-                "scale": {"domain": ["training", "held out"], "range": [0.55, 1]},
-                "legend": None,
-            },
-        },
-    )
+    by_part = lambda ends: {"field": "part", "type": "nominal", "scale": {"domain": PARTS, "range": ends}}
+    dashes = by_part([[1, 0], [5, 3]]) | {"legend": {"title": None, "orient": "top", "offset": 2}}
+    opacity = by_part([0.55, 1]) | {"legend": None}
+    return step_chart(title, total_steps, {"color": {"value": COLOURS[key]}, "strokeDash": dashes, "opacity": opacity})
 
 
 def step_chart(title: str, total_steps: int, encoding: dict[str, Any]) -> dict[str, Any]:
     """Lines over steps in a frame that stays; data columns: step, value, and what `encoding` names."""
+    number = {"type": "quantitative", "axis": {"tickCount": 4}}
+    steps = {"domain": [0, total_steps], "nice": False}  # fixed, so that a run grows into its frame
+    x = {"field": "step", "title": "step", "scale": steps, **number}
+    y = {"field": "value", "title": None, "scale": {"zero": False}, **number}
     return {
         "title": {"text": title, "fontSize": 13, "anchor": "start", "offset": 4},
         "mark": {"type": "line", "clip": True, "strokeWidth": 2},
-        "encoding": {
-            "x": {
-                "field": "step",
-                "type": "quantitative",
-                "title": "step",
-                "scale": {"domain": [0, total_steps], "nice": False},  # fixed, so that a run grows into its frame
-                "axis": {"tickCount": 4},
-            },
-            "y": {
-                "field": "value",
-                "type": "quantitative",
-                "title": None,
-                "scale": {"zero": False},
-                "axis": {"tickCount": 4},
-            },
-            **encoding,
-        },
+        "encoding": {"x": x, "y": y, **encoding},
     }

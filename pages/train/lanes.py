@@ -90,11 +90,5 @@ def _shared_chart(names: dict[str, str], title: str, total_steps: int) -> dict[s
     """One held-out quantity of several decoders (names by key) on one axis; data columns: step, decoder, value."""
     scale = lambda values: {"domain": list(names.values()), "range": [values[key] for key in names]}
     legend = {"title": None, "orient": "top", "offset": 2, "labelLimit": 300, "symbolSize": 300}
-    return step_chart(
-        title,
-        total_steps,
-        {
-            "color": {"field": "decoder", "type": "nominal", "scale": scale(COLOURS), "legend": legend},
-            "strokeDash": {"field": "decoder", "type": "nominal", "scale": scale(DASHES), "legend": legend},
-        },
-    )
+    by = lambda values: {"field": "decoder", "type": "nominal", "scale": scale(values), "legend": legend}
+    return step_chart(title, total_steps, {"color": by(COLOURS), "strokeDash": by(DASHES)})

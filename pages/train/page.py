@@ -1,6 +1,7 @@
 """Train decoders side by side and watch what changes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -35,26 +36,13 @@ try:
     specs = form(engine.store)
     show_trouble()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        drawn = run_panel(
-            engine,
-            list(specs.values()),
-            longer=train_longer,
-            more=f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once.",
-        )
-        share = st.slider(
-            "Look back: share of the run",
-            0,
-            100,
-            100,
-            format="%d %%",
-            width=300,
-            key="share",
-            persist_state="page",
-            help="100 % is the newest picture; drag left to go back in time, also after the run.",
-        )
-        prior = st.segmented_control(
-            "New images show", ["mean", "sample"], default="mean", required=True, key="prior", persist_state="page"
-        )
+        more = f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once."
+        drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
+        help = "100 % is the newest picture; drag left to go back in time, also after the run."
+        how: dict[str, Any] = {"format": "%d %%", "width": 300, "key": "share", "persist_state": "page"}
+        share = st.slider("Look back: share of the run", 0, 100, 100, help=help, **how)
+        how = {"default": "mean", "required": True, "key": "prior", "persist_state": "page"}
+        prior = st.segmented_control("New images show", ["mean", "sample"], **how)
     if specs:
         show = lambda: show_lanes(engine.store, specs, share, prior or "mean")
         live(engine, list(specs.values()), drawn, show, "lanes", when_idle=True)

@@ -16,6 +16,12 @@ from vae_core.lessons import exact
 LATENTS = 3
 
 
+def linear_decoder(of: exact.Components, latent_dim: int, variance: float) -> np.ndarray:
+    """W (D, latent_dim) of the best linear decoder at this sigma^2; z may be rotated. Tipping & Bishop 1999, eq. 7."""
+    lengths = np.sqrt(np.maximum(of.eigenvalues[:latent_dim] - variance, 0.0))  # 0 for a collapsed latent
+    return of.vectors[:, :latent_dim] * lengths
+
+
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
     """Correlated data of unequal variances, (400, 6)."""
@@ -26,7 +32,7 @@ def images() -> np.ndarray:
 @pytest.mark.parametrize("variance", [0.03, 0.3, 3.0, 300.0])
 def test_the_log_likelihood_is_that_of_the_gaussian_it_names(images: np.ndarray, variance: float) -> None:
     of = exact.components(images)
-    weights = exact.linear_decoder(of, LATENTS, variance)
+    weights = linear_decoder(of, LATENTS, variance)
     covariance = weights @ weights.T + variance * np.eye(6)
     expected = multivariate_normal(images.mean(0), covariance).logpdf(images).mean()
     found = exact.linear_vae(of.eigenvalues, LATENTS, variance)
@@ -38,7 +44,7 @@ def test_the_log_likelihood_is_that_of_the_gaussian_it_names(images: np.ndarray,
 def test_kl_and_reconstruction_are_those_of_the_exact_posterior(images: np.ndarray, variance: float) -> None:
     """q(z|x) = p(z|x): Bishop 2006, eqs. 12.41 and 12.42; its KL to N(0, I) and E[ln p(x|z)] in closed form."""
     of = exact.components(images)
-    weights = exact.linear_decoder(of, LATENTS, variance)
+    weights = linear_decoder(of, LATENTS, variance)
     inverse = np.linalg.inv(weights.T @ weights + variance * np.eye(LATENTS))
     means = (images - images.mean(0)) @ weights @ inverse  # (n, LATENTS)
     spread = variance * inverse

@@ -76,12 +76,6 @@ def linear_vae(eigenvalues: np.ndarray, latent_dim: int, variance: float) -> Lin
     return LinearVae(len(kept), 0.5 * float(np.log(kept / variance).sum()), log_likelihood)
 
 
-def linear_decoder(of: Components, latent_dim: int, variance: float) -> np.ndarray:
-    """W (D, latent_dim) of the best linear decoder at this sigma^2; z may be rotated. Tipping & Bishop 1999, eq. 7."""
-    lengths = np.sqrt(np.maximum(of.eigenvalues[:latent_dim] - variance, 0.0))  # 0 for a collapsed latent
-    return of.vectors[:, :latent_dim] * lengths
-
-
 def mean_absolute_residual(images: np.ndarray, latent_dim: int) -> float:
     """The mean over pixels of |x - its projection on the first components|: the best b of Laplace noise about it."""
     of = components(images)
