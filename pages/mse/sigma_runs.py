@@ -50,8 +50,8 @@ def show_kl(found: dict[str, Summary], said: str) -> None:
     you = "" if not said else "As you said: " if said == seen else f"You said: it {does[said]}. "
     steps = ", ".join(f"{nats(value)} at σ = {sigma:g}" for sigma, value in kl.items())
     st.info(
-        f"{you}**It {does[seen]}** in these runs: {steps} nats per image. A smaller σ makes each error cost more, so it "
-        "pays to spend more KL on describing x.",
+        f"{you}**It {does[seen]}** in these runs: {steps} nats per image. A smaller σ makes each error cost more, so "
+        "it pays to spend more KL on describing x.",
         icon=":material/visibility:",
     )
 
