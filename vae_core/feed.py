@@ -41,9 +41,8 @@ class Feed:
 
     def held_out(self, most: int | None = None) -> Tensor:
         """The first `most` held-out images, or all, as the model sees them: (n, n_pixels)."""
-        batches = (
-            None if most is None else math.ceil(most / EVALUATION_BATCH)
-        )  # whole ones, so that tosses are the same
+        # Whole batches, so that tosses are the same however many are asked for.
+        batches = None if most is None else math.ceil(most / EVALUATION_BATCH)
         return torch.cat(list(islice(self.part(self.held_out_part), batches)))[:most]
 
     def pixels(self, indices: Tensor, generator: Generator) -> Tensor:

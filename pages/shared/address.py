@@ -80,12 +80,13 @@ class PageSettings:
         return st.segmented_control(label, list(rule.options), format_func=rule.called, **how)
 
     def number(self, name: str, label: str, **how: Any) -> Any:
-        """Draw a number's box; its help ends with the range."""
+        """Draw a number's box; its help ends with the range, whose end `high` may bring nearer."""
         rule = self.settings[name].rule
-        allowed = f"{rule.low:.10g} to {rule.high:.10g}.".replace("-", "−")
+        high = how.pop("high", rule.high)
+        allowed = f"{rule.low:.10g} to {high:.10g}.".replace("-", "−")
         help = f"{how.pop('help', '')} {allowed}".strip()
         usual = {"width": 150, "format": None if isinstance(rule, Whole) else "%g"}
-        return st.number_input(label, rule.low, rule.high, help=help, **usual | how, **self.keep(name))
+        return st.number_input(label, rule.low, high, help=help, **usual | how, **self.keep(name))
 
     def follow(self, opened: Callable[[Address], Address] = lambda address: address) -> None:
         """Call first. Entering the page by a link sets what the link says (`opened` may rewrite it before) and

@@ -17,14 +17,8 @@ def choose_image(
         allowed = f"a whole number from 0 to {len(labels) - 1}"
         st.warning(f"{label} is {settings[name]}; allowed: {allowed}. 0 is shown.")
         settings[name] = 0
-    number = st.number_input(
-        label,
-        0,
-        len(labels) - 1,
-        width=170,
-        help=f"0 to {len(labels) - 1}: images that the decoder was not trained on.",
-        **settings.keep(name),
-    )
+    help = "Images that the decoder was not trained on:"
+    number = settings.number(name, label, high=len(labels) - 1, width=170, help=help)
     if by_class:
         key = f"{settings.page}.{name} class"
         st.session_state[key] = int(labels[number])

@@ -42,7 +42,7 @@ def run_panel(
         over = "Already ended: same settings, same result." if runs and not idle else None
         label = "Continue" if begun else first
         st.button(label, on_click=train, args=(idle,), disabled=not idle, help=over, **how)
-    return [run.status if run else "" for run in found]
+    return _statuses(found)
 
 
 def live(
@@ -68,12 +68,15 @@ def live(
     @st.fragment(run_every=1.0 if active or when_idle else None, key=f"{key} watch")
     def watch() -> None:
         with suppress(StoreError):  # the other fragment tells it
-            runs = [engine.store.run(spec.id) for spec in specs]
-            if [run.status if run else "" for run in runs] != drawn:
+            if _statuses([engine.store.run(spec.id) for spec in specs]) != drawn:
                 st.rerun()
 
     moving()
     watch()
+
+
+def _statuses(runs: Iterable[Run | None]) -> list[str]:
+    return [run.status if run else "" for run in runs]
 
 
 # Behind the buttons -------------------------------------------------------------------------------------------------
