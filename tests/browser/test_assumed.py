@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, at_rest
 
 
 def open_assumed(page: Page, server: Server, query: str) -> None:
@@ -12,6 +12,9 @@ def open_assumed(page: Page, server: Server, query: str) -> None:
     expect(page.get_by_role("heading", name="Which σ² did your loss assume?")).to_be_visible()
     expect(page.get_by_role("heading", name="Words")).to_be_visible()
     expect(page.get_by_text("warming up")).to_have_count(0)  # that line goes, and all below it moves up
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
+    expect(page.locator(".katex").first).to_be_visible()  # formulas take their room when their fonts have come
+    at_rest(page)
 
 
 def test_a_report_fills_the_form_and_the_address(page: Page, server: Server) -> None:
