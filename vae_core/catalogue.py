@@ -27,5 +27,6 @@ DATASETS: dict[str, DatasetInfo] = {
         "Fashion-MNIST, 60,000 (download)", 60_000, 28, 255, "fashion_60k.npz", "Fashion-MNIST"
     ),
 }
-# What becomes of grey pixels, by the name on the page.
+# What becomes of grey pixels, and what noise is added, by the names on the page.
 BINARIZE = {"none": "As they are (grey)", "threshold": "Black and white", "stochastic": "Tossed like coins"}
+DEQUANTIZE = {"none": "No noise", "uniform": "Uniform, one level wide"}

@@ -15,6 +15,10 @@ class SpecError(ValueError):
         return type(self), (self.field, str(self))
 
 
+class LevelsError(ValueError):
+    """A number of grey levels to which a decoder gives no probability."""
+
+
 class DataError(Exception):
     """A data set that cannot be had."""
 

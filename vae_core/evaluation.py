@@ -1,7 +1,8 @@
-"""What a trained VAE says about images: the ELBO's terms, mean squared error, active latents, sigma."""
+"""What a trained VAE says about images: the ELBO's terms, also as probability, squared error, active latents, sigma."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from vae_core.elbo import elbo_terms
-from vae_core.likelihoods import GaussianLearned
+from vae_core.errors import LevelsError
+from vae_core.likelihoods import GaussianLearned, Likelihood
 from vae_core.model import VAE
 
 ACTIVE_KL = 0.01  # nats a latent must carry on average to count as active; Burda et al. 2016 use 0.01 on variances
@@ -24,6 +26,7 @@ class Means:
     kl: float
     elbo: float
     mse: float
+    log_mass: float | None = None  # E_q[ln P(x|z,w)], P the probability of the grey levels; None where there is none
 
 
 @dataclass(frozen=True)
@@ -54,22 +57,39 @@ def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evalu
 
     The median of sigma is of the first batch alone: it would need all of them at once.
     """
-    sums = torch.zeros(2, dtype=torch.float64)
+    sums = torch.zeros(3, dtype=torch.float64)
+    levels = vae.spec.n_levels
+    scored = scores(vae.likelihood, levels)
     kl = torch.zeros(vae.spec.latent_dim, dtype=torch.float64)
     count = 0
     sigma: SigmaStats | None = None
     for x in batches:
         terms = elbo_terms(vae, x, 1, generator)  # one draw of z: the mean is over many images already
         mse = (x - vae.likelihood.mean(terms.outputs)).square().mean((0, 2))  # (batch,)
-        sums += torch.stack([terms.reconstruction.sum(), mse.sum()]).cpu().double()
+        mass = vae.likelihood.log_mass(terms.outputs, x, levels).sum() if scored else mse.new_zeros(())
+        sums += torch.stack([terms.reconstruction.sum(), mse.sum(), mass]).cpu().double()
         kl += terms.kl.sum(0).cpu().double()
         count += len(x)
         sigma = sigma_stats(vae, terms.outputs, sigma, len(x) / count)
-    reconstruction, mse_mean = (sums / count).tolist()
+    reconstruction, mse_mean, log_mass = (sums / count).tolist()
     kl_per_latent = (kl / count).numpy()
     total_kl = float(kl_per_latent.sum())
-    means = Means(reconstruction, total_kl, reconstruction - total_kl, mse_mean)
+    means = Means(reconstruction, total_kl, reconstruction - total_kl, mse_mean, log_mass if scored else None)
     return Evaluation(means, kl_per_latent, sigma)
+
+
+def scores(likelihood: Likelihood, levels: int) -> bool:
+    """Whether it gives each of so many grey levels a probability."""
+    try:
+        likelihood.check_levels(levels)
+    except LevelsError:
+        return False
+    return True
+
+
+def bits_per_pixel(log_mass: float, n_pixels: int, kl: float = 0.0) -> float:
+    """Of ln P(x|z,w) of an image's grey levels and, with the KL, of what bounds ln P(x|w): nats per image to bits."""
+    return (kl - log_mass) / (n_pixels * math.log(2))
 
 
 def sigma_stats(vae: VAE, outputs: Tensor, before: SigmaStats | None = None, share: float = 1.0) -> SigmaStats | None:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from vae_core.spec import RunSpec, make_likelihood
 
+SHARED_GAIN = 20.0  # of a shared output, which moves with one weight instead of hundreds: Adam's steps are all alike
+
 
 class VAE(nn.Module):
     """Two ReLU networks and a likelihood, all set by the spec; the initial weights follow from its seed."""
@@ -21,7 +23,9 @@ class VAE(nn.Module):
         self.likelihood = make_likelihood(spec)
         n_pixels = self.likelihood.n_pixels
         self.encoder = mlp([n_pixels, *spec.hidden, 2 * spec.latent_dim])
-        self.decoder = mlp([spec.latent_dim, *reversed(spec.hidden), self.likelihood.n_outputs])
+        n_shared = self.likelihood.n_shared
+        self.decoder = mlp([spec.latent_dim, *reversed(spec.hidden), self.likelihood.n_outputs - n_shared])
+        self.shared = nn.Parameter(torch.zeros(n_shared)) if n_shared else None
         initialise(self, spec.seed)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,7 +35,10 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """f(z,w), the parameters of p(x|z,w) before any link: (..., n_outputs)."""
-        return self.decoder(z)
+        f = self.decoder(z)
+        if self.shared is None:
+            return f
+        return torch.cat([f, (SHARED_GAIN * self.shared).expand(*f.shape[:-1], -1)], -1)
 
 
 class Linear(nn.Linear):

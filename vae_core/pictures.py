@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_core.likelihoods import GaussianLearned
 from vae_core.model import VAE, stream
 
 N_TRIPLES, N_GRID = 6, 36
@@ -38,7 +39,7 @@ def take_pictures(vae: VAE, held_out: Tensor) -> Pictures:
     z = torch.randn(N_GRID, vae.spec.latent_dim, generator=stream(vae.spec.seed, "prior z")).to(device)
     prior = vae.decode(z)
     sigma = None
-    if likelihood.learns_sigma:
+    if isinstance(likelihood, GaussianLearned) and likelihood.learns_sigma:
         sigma = grey(log_scale(likelihood.stddev(outputs), vae.spec.variance_floor**0.5))
     return Pictures(
         input=grey(x),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from vae_core.catalogue import BINARIZE, DATASETS
+from vae_core.catalogue import BINARIZE, DATASETS, DEQUANTIZE
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS, Likelihood, Support
 from vae_core.values import Choice, Layers, Real, Rule, Whole, shown
@@ -22,10 +22,17 @@ _PIXELS = (
     "A Bernoulli is a probability of black-and-white pixels only. *Tossed like coins* makes a pixel white with its "
     "grey level as probability: anew at each training step, once and for all when held out."
 )
-_FLOOR = "The least σ² the learned-variance decoder may use; without it its density has no upper bound."
+_FLOOR = "The least σ² that a learned variance may be; without it the density has no upper bound."
+_NOISE = (
+    "Added to grey levels before a density sees them, folded back into [0,1]: a density of discrete pixels bounds no "
+    "probability, one of noisy pixels does. Decoders that are masses see the pixels as they are."
+)
 MAX_MEMORY, MAX_SECONDS = 2 << 30, 2 * 3600.0  # what one run may be expected to take
 _OF_SOME = {name for kind in LIKELIHOODS.values() for name in kind.settings}
-_UNUSED = {key: _OF_SOME - set(kind.settings) for key, kind in LIKELIHOODS.items()}
+_UNUSED = {  # noise is for densities: a mass is on the levels themselves
+    key: (_OF_SOME - set(kind.settings)) | ({"dequantize"} if kind.kind == "mass" else set())
+    for key, kind in LIKELIHOODS.items()
+}
 LIVE_IMAGES = 1000  # held-out images that each snapshot is evaluated on; the result is on all of them
 # One Xeon core trains the default network at about 90 GFLOP/s and pays about a millisecond a step besides.
 NOMINAL_FLOPS, NOMINAL_STEP_SECONDS = 60e9, 1e-3
@@ -84,6 +91,14 @@ class RunSpec:
     scale: float = _setting(
         1.0, SCALE, "Laplace's b", "Scale of the Laplace noise: its standard deviation is √2·b.", step=0.1
     )
+    levels: int = _setting(
+        17,
+        Whole(2, 32),
+        "Categorical's levels",
+        "Grey levels in its softmax; no more than the pixels have.",
+        added_later=True,
+    )
+    dequantize: str = _setting("none", Choice(DEQUANTIZE), "Noise on pixels", _NOISE, added_later=True)
     held_out: float = _setting(0.2, Real(0.02, 0.5), "Held-out share", "Images kept away from training.", step=0.05)
 
     def __post_init__(self) -> None:
@@ -92,6 +107,8 @@ class RunSpec:
             object.__setattr__(self, one.name, checked)
         for name in _UNUSED[self.likelihood]:  # what the likelihood does not use does not tell runs apart
             object.__setattr__(self, name, getattr(type(self), name))
+        if "levels" in LIKELIHOODS[self.likelihood].settings:
+            object.__setattr__(self, "levels", min(self.levels, self.n_levels))
         self._check_cost()
 
     def _check_cost(self) -> None:
@@ -143,9 +160,16 @@ class RunSpec:
         return DATASETS[self.dataset].n_pixels
 
     @property
+    def n_levels(self) -> int:
+        """How many values a pixel has before noise is added."""
+        return DATASETS[self.dataset].levels + 1 if self.binarize == "none" else 2
+
+    @property
     def loss_only(self) -> bool:
         """Whether -ln p is a usable loss, but ln p the log of nothing: the pixels lie outside p's support."""
         pixels = Support.LEVELS if self.binarize == "none" else Support.BOOLEAN
+        if self.dequantize != "none":
+            pixels = Support.UNIT_INTERVAL
         return not pixels <= LIKELIHOODS[self.likelihood].support
 
     @property
@@ -169,7 +193,10 @@ SETTINGS: dict[str, Setting] = {one.name: one.metadata["setting"] for one in fie
 
 def make_likelihood(spec: RunSpec) -> Likelihood:
     kind = LIKELIHOODS[spec.likelihood]
-    return kind(spec.n_pixels, **{name: getattr(spec, name) for name in kind.settings})
+    settings = {name: getattr(spec, name) for name in kind.settings}
+    if kind.support is Support.LEVELS:
+        settings.setdefault("levels", spec.n_levels)
+    return kind(spec.n_pixels, **settings)
 
 
 @dataclass(frozen=True)
@@ -213,7 +240,8 @@ def curve_stride(spec: RunSpec) -> int:
 
 def _sizes(spec: RunSpec, outputs_a_pixel: int | None = None) -> tuple[int, int, int]:
     """Weights of the encoder and of the decoder, and how many numbers an image becomes on its way through both."""
-    n_outputs = spec.n_pixels * (outputs_a_pixel or 0) or make_likelihood(spec).n_outputs
+    likelihood = make_likelihood(spec)
+    n_outputs = spec.n_pixels * (outputs_a_pixel or 0) or likelihood.n_outputs - likelihood.n_shared
     encoder = [spec.n_pixels, *spec.hidden, 2 * spec.latent_dim]
     decoder = [spec.latent_dim, *reversed(spec.hidden), n_outputs]
     encoder_weights, decoder_weights = (sum((a + 1) * b for a, b in zip(w, w[1:])) for w in (encoder, decoder))
