@@ -237,3 +237,16 @@ def test_a_density_of_noisy_pixels_bounds_the_probability_of_their_levels() -> N
     in_bits = -(sure.log_prob(f, k) - math.log(255)) / math.log(2)
     assert in_bits.item() == pytest.approx(-0.64, abs=0.01)  # "bits" below zero: no probability
     assert sure.log_mass(f, k, 255).item() <= 0
+
+
+@pytest.mark.parametrize("a", [-300.0, -20.0, -0.6, -1e-5, 0.0, 1e-5, 0.4, 20.0, 300.0])
+def test_the_continuous_bernoullis_distribution_is_exact_where_torchs_clamps(a: float) -> None:
+    distribution = LIKELIHOODS["continuous_bernoulli"](1).distribution(torch.tensor([a], dtype=torch.float64))
+    for x in (0.0, 0.001, 0.3, 0.999, 1.0):
+        with mpmath.workdps(300):
+            share = mpmath.expm1(mpmath.mpf(a) * x) / mpmath.expm1(a) if a else mpmath.mpf(x)
+        assert distribution.cdf(torch.tensor([x], dtype=torch.float64)).item() == pytest.approx(float(share), abs=1e-12)
+    with mpmath.workdps(50):
+        density = lambda x: (mpmath.mpf(a) * mpmath.exp(mpmath.mpf(a) * x) / mpmath.expm1(a)) if a else mpmath.mpf(1)
+        entropy = -mpmath.quad(lambda x: density(x) * mpmath.log(density(x)), mpmath.linspace(0, 1, 40))
+    assert distribution.entropy().item() == pytest.approx(float(entropy), abs=1e-9)
