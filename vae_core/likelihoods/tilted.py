@@ -1,7 +1,7 @@
 """The density a e^(ax)/(e^a - 1) on [0,1], a continuous Bernoulli by its logit a: its numbers, exact at any slope.
 
-torch's own ContinuousBernoulli clamps lambda = sigmoid(a), so that beyond |a| = 16 in float32 it is another distribution,
-and its log_prob takes several times as long.
+torch's own ContinuousBernoulli clamps lambda = sigmoid(a), so that beyond |a| = 16 in float32 it is another
+distribution, and its log_prob takes several times as long.
 """
 
 from __future__ import annotations
