@@ -129,7 +129,8 @@ def _sentences(found: dict[str, Summary]) -> None:
     asked = ", ".join(f"{one.root_mse:.3f} at σ = {sigma:g}" for sigma, one in by_sigma.items())
     lines = [
         f"**Assumed and measured.** √MSE is {asked}. Among the fixed ones the held-out ELBO is highest at σ = "
-        f"{best:g}, where √MSE is {by_sigma[best].root_mse:.3f}."
+        f"{best:g}, where √MSE is {by_sigma[best].root_mse:.3f}. To find σ by hand, set it to √MSE and train again, "
+        "until it stops moving."
     ]
     if likeliest != nearest:
         lines.append(
