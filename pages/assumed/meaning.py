@@ -33,7 +33,7 @@ def noise_words(code: LossCode) -> str:
 def show_meaning(code: LossCode, words: Parts) -> None:
     found = meaning(code)
     kind = BADGES[LIKELIHOODS[found.likelihood].support.kind]
-    badge = kind if found.normalised else ":orange-badge[a loss, ln of no distribution]"
+    badge = kind if found.normalised else ":orange-badge[a loss, no ln p of grey pixels]"
     pixels = " on pixels from 0 to 1" if code.span != 1 else ""
     if found.parameter == "sigma2":
         st.markdown(f"**p(x|z,w) = N(x; μ, σ²I)** {badge}")
