@@ -78,6 +78,7 @@ def _table(found: dict[str, Summary], words: Parts) -> None:
     )
     n_images = next(iter(RUNS.values())).n_held_out
     st.caption(f"Means over {n_images:,} held-out images, one drawn z each. " + words["How to read the table"])
+    st.markdown(words["No ranking"])
 
 
 def _charts(found: dict[str, Summary]) -> None:
