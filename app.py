@@ -11,6 +11,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "mse": ("MSE is a Gaussian", ":material/functions:"),
     "assumed": ("Which σ²?", ":material/balance:"),
     "train": ("Train", ":material/model_training:"),
+    "experiments": ("Three experiments", ":material/science:"),
     "latent": ("Latent space", ":material/scatter_plot:"),
     "questions": ("Questions", ":material/quiz:"),
 }

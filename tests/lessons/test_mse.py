@@ -27,8 +27,8 @@ from vae_core.lessons.mse import (
     saved_by_two_sigmas,
     share_outside,
     summarise,
-    trend,
 )
+from vae_core.measures import trend
 from vae_core.model import VAE
 from vae_core.shipped import SIGMA_SPECS, SPECS, shipped_weights
 
