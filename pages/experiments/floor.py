@@ -9,11 +9,11 @@ import streamlit as st
 from pages.experiments.parts import BADGES, GREY, Answer, chart, number, show_pictures, table, told
 from pages.shared.figures import COLOURS
 from pages.shared.numbers import RAISED, nats
-from vae_core.lessons.experiments import Row, cost_of_a_miss, floor_rows, gain_at_floor
+from vae_core.lessons.experiments import Row, cost_of_a_miss, floor_rows, gain_as_probability, gain_at_floor
 from vae_core.measures import trend
 
 ROWS = {f"e{str(power).translate(RAISED)}": one for power, one in floor_rows().items()}
-QUESTION = "Predict first: as the floor falls, what do the **bits per pixel** of held-out digits do?"
+QUESTION = "Predict first: as the floor falls, what do the bits per pixel of held-out digits do?"
 GUESSES = {"fall": "They fall", "same": "They stay the same", "rise": "They rise", "skip": "Just show me"}
 DOES = {"grows": "rise", "shrinks": "fall", "same": "same", "neither": "neither"}
 PARTS = ["training", "held out"]
@@ -40,10 +40,10 @@ def show_charts(rows: dict[str, Row], revealed: bool) -> None:
     line = lambda y, **how: {"mark": {"type": "line", "point": {"size": 60}}, "encoding": {"x": x, "y": y, **how}}
     fixed = {"color": {"value": COLOURS["gaussian_learned"]}}
     by_part = lambda ends: {"field": "part", "type": "nominal", "scale": {"domain": PARTS, "range": ends}}
-    legend = {"title": None, "orient": "top", "offset": 2}
+    legend = {"legend": {"title": None, "orient": "top", "offset": 2, "symbolType": "stroke", "symbolSize": 400}}
     parts = {
-        "strokeDash": by_part([[4, 3], [1, 0]]) | {"legend": None},
-        "color": by_part([GREY, COLOURS["gaussian_learned"]]) | {"legend": legend},
+        "strokeDash": by_part([[4, 3], [1, 0]]) | legend,
+        "color": by_part([GREY, COLOURS["gaussian_learned"]]) | legend,
     }
     left, middle, right = st.columns(3)
     with left:
@@ -122,11 +122,13 @@ def sentences(rows: dict[str, Row]) -> list[str]:
     assert at_floor is not None and first.result.sigma is not None and last.result.sigma is not None
     rise = all_rows[1].result.means.reconstruction - first.result.means.reconstruction
     alone = gain_at_floor(at_floor.pixels_on_floor, 2)
+    floors = [one.spec.variance_floor for one in all_rows[:2]]
+    in_mass = gain_as_probability(at_floor.pixels_on_floor, *floors)
     lines = [
         f"**Where the nats come from.** Each power of e that the floor gives way is worth ½ nat at every pixel that "
         f"follows it and is exact. From {high} to {low}, {at_floor.pixels_on_floor:.0f} pixels follow: that alone is "
-        f"worth {nats(alone, 0)} nats, and the reconstruction term rises by {nats(rise, 0)}. No digit got clearer by "
-        "it: a black corner that is certainly black is certain either way.",
+        f"worth {nats(alone, 0)} nats of density, and the reconstruction term rises by {nats(rise, 0)}. As probability "
+        f"it is worth {nats(in_mass)} nats: that a black corner is black was near certain before.",
         f"**What a surprise costs.** A pixel promised black at σ² = {names[-1]} that turns out white costs "
         f"{nats(cost_of_a_miss(last.spec.variance_floor), 0)} nats, at {names[0]} only "
         f"{nats(cost_of_a_miss(first.spec.variance_floor), 0)}.",
@@ -135,6 +137,6 @@ def sentences(rows: dict[str, Row]) -> list[str]:
         lines.append(
             f"**The other pixels.** The largest σ grows from {first.result.sigma.largest:.3g} to "
             f"{last.result.sigma.largest:.3g} (black to white is 1). Where σ is that large an error costs next to "
-            "nothing, so μ is not pulled towards x there."
+            "nothing, so μ is hardly pulled towards x there."
         )
     return lines

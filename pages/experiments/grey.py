@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from pages.experiments.parts import BADGES, GREY, Answer, chart, number, show_pictures, table, told
 from pages.shared.figures import COLOURS, enlarged
-from pages.shared.naming import badge
+from pages.shared.naming import ln_p_is
 from pages.shared.numbers import nats
 from vae_core.lessons.experiments import Row, grey_rows, late_rise, priced, share_of_levels
 from vae_core.shipped import pictures
 from vae_core.tiles import png
 
 NAMES = {
-    "loss": "Bernoulli, grey pixels (BCE)",
-    "tossed": "Bernoulli, tossed pixels",
+    "loss": "Bernoulli, greys (BCE)",
+    "tossed": "Bernoulli, tossed",
     "continuous": "Continuous Bernoulli",
-    "continuous_noise": "Continuous Bernoulli, noise added",
+    "continuous_noise": "Continuous, noise added",
     "logistic": "Discretised logistic",
 }
 ROWS = {NAMES[key]: one for key, one in grey_rows().items()}
@@ -27,9 +29,14 @@ WHAT = {  # it is the ln of
     "continuous_noise": "a density of its greys with noise one level wide",
     "logistic": "the probability of the stored image, 256 levels a pixel",
 }
-QUESTION = "Predict first: for how many of these five runs can one say what the **stored grey image** costs, in bits?"
+QUESTION = "Predict first: for how many of these five runs can one say what the stored grey image costs, in bits?"
 COUNTS = {"all": 5, "three": 3, "one": 1}
 GUESSES = {"all": "All five", "three": "Three", "one": "One", "skip": "Just show me"}
+SHORT = {  # badges for narrow cards
+    "mass": ":blue-badge[ln of a mass]",
+    "density": ":violet-badge[ln of a density]",
+    "loss": ":orange-badge[a loss, not ln p]",
+}
 UNIFORM = 8.0  # bits, of a guess that knows nothing of 256 levels
 
 
@@ -40,7 +47,9 @@ def show_numbers(rows: dict[str, Row]) -> None:
         assert shown is not None
         with column, st.container(border=True):
             terms = "−BCE − KL" if one.spec.loss_only else "ELBO"
-            st.markdown(f"**{name}**  \n{terms} **{nats(one.result.means.elbo)}** nats per image  \n{badge(one.spec)}")
+            st.markdown(
+                f"**{name}**  \n{terms} **{nats(one.result.means.elbo)}** nats per image  \n{SHORT[ln_p_is(one.spec)]}"
+            )
             alt = f"Three held-out digits as {name} sees them"
             st.image(enlarged(png(shown["input"][:3], columns=3)), caption="x as it sees them", width=150, alt=alt)
 
@@ -60,22 +69,23 @@ def show_reveal(rows: dict[str, Row], guess: str) -> None:
 def show_prices(rows: dict[str, Row]) -> None:
     """Bits per pixel of the stored image, where there are any."""
     found = priced(rows)
-    y = {"field": "run", "type": "nominal", "title": None, "sort": list(rows), "axis": {"labelLimit": 210}}
-    y["scale"] = {"domain": list(rows)}
+    y: dict[str, Any] = {"field": "run", "type": "nominal", "title": None, "scale": {"domain": list(rows)}}
+    y["axis"] = {"labelLimit": 210}
     x = number("bits", "bits per pixel of the stored grey image, lower is better", [0, 9])
     domain = [one.spec.likelihood for one in found.values()]
-    colour = {"field": "decoder", "type": "nominal", "legend": None}
-    colour["scale"] = {"domain": domain, "range": [COLOURS[key] for key in domain]}
-    shape = {"field": "decoder", "type": "nominal", "legend": None}
-    points = {"mark": {"type": "point", "filled": True, "size": 110}}
-    points["encoding"] = {"x": x, "y": y, "color": colour, "shape": shape}
+    of_decoder: dict[str, Any] = {"field": "decoder", "type": "nominal", "legend": None}
+    colour = of_decoder | {"scale": {"domain": domain, "range": [COLOURS[key] for key in domain]}}
+    points = {
+        "mark": {"type": "point", "filled": True, "size": 110},
+        "encoding": {"x": x, "y": y, "color": colour, "shape": of_decoder},
+    }
     labels = {
         "mark": {"type": "text", "dx": 26, "color": GREY},
         "encoding": {"x": x, "y": y, "text": {"field": "text"}},
     }
     none = {
         "data": {"values": [{"run": name} for name in rows if name not in found]},
-        "mark": {"type": "text", "align": "left", "color": GREY, "text": "none: 254 levels have probability 0"},
+        "mark": {"type": "text", "align": "left", "color": GREY, "text": "none"},
         "encoding": {"x": {"value": 6}, "y": y},
     }
     uniform = {
@@ -86,7 +96,7 @@ def show_prices(rows: dict[str, Row]) -> None:
     st.markdown(f"**What the stored grey image costs**  \n{BADGES['bits']}")
     flat = [{"run": n, "decoder": o.spec.likelihood, "bits": o.bits, "text": f"{o.bits:.3f}"} for n, o in found.items()]
     best = min(found, key=lambda name: found[name].bits or UNIFORM)
-    alt = f"{len(found)} of {len(rows)} runs have a price in bits per pixel; {best} has the lowest, {found[best].bits:.3f}"
+    alt = f"{len(found)} of {len(rows)} runs have a price in bits per pixel; lowest: {best}, {found[best].bits:.3f}"
     chart(flat, [points, labels, none, uniform], "grey bits", alt)
     st.caption(f"Dashed: a uniform guess among 256 levels, {UNIFORM:g} bits. The KL is included.")
 
@@ -107,8 +117,8 @@ def show_details(rows: dict[str, Row]) -> None:
         cells[name] = [nats(means.elbo), WHAT[key], *in_bits, nats(means.kl), f"{means.mse:.4f}"]
     table(cells, columns, "The number of each run, what it is the log of, and what the image costs in bits")
     st.caption(
-        f"Held out, {next(iter(rows.values())).spec.n_held_out:,} images, one drawn z each. MSE is to the pixels that a "
-        "run sees: tosses and noise count as errors of the mean, so compare it among runs that see the same."
+        f"Held out, {next(iter(rows.values())).spec.n_held_out:,} images, one drawn z each. MSE is to the pixels a run "
+        "sees: tosses and noise count as errors of the mean, so compare it among runs that see the same."
     )
     st.markdown("\n".join(f"- {line}" for line in sentences(rows)))
     show_pictures(rows)
@@ -125,22 +135,23 @@ def sentences(rows: dict[str, Row]) -> list[str]:
     apart = (loss.bits_of_tosses or 0) - (tossed.bits_of_tosses or 0)
     black, white = share_of_levels(plain.spec)
     rise, rise_noisy = late_rise(plain), late_rise(noisy)
+    means, noisy_means = plain.result.means, noisy.result.means
     lines = [
         "**The two Bernoullis** may be compared with each other. On grey x, −BCE is the mean of ln p over all "
-        "black-and-white tosses of the image, each pixel white with its grey as chance. So both are bounds on the price "
-        f"of a *tossed* image: {loss.bits_of_tosses:.3f} bits a pixel trained on greys, {tossed.bits_of_tosses:.3f} on "
+        "black-and-white tosses of the image, each pixel white with its grey as chance. So both bound the price of "
+        f"a *tossed* image: {loss.bits_of_tosses:.3f} bits a pixel trained on greys, {tossed.bits_of_tosses:.3f} on "
         f"tosses, {abs(apart):.3f} apart. Neither says anything of the greys.",
         f"**The stored image** has one price in each of the other three, and these may be compared. "
         f"{_cheapest(rows)} is the cheapest.",
     ]
-    if plain.result.means.elbo > noisy.result.means.elbo and price(plain) > price(noisy):
+    if means.elbo > noisy_means.elbo and price(plain) > price(noisy):
         lines.append(
             f"**A higher density, a worse price.** {100 * black:.0f} % of these pixels are exactly black and "
             f"{100 * white:.1f} % exactly white, and a density may pile up there. Without noise the continuous "
-            f"Bernoulli's ELBO is {nats(plain.result.means.elbo)}, with noise {nats(noisy.result.means.elbo)} nats; it "
-            f"spends {nats(plain.result.means.kl)} nats of KL on it, instead of {nats(noisy.result.means.kl)}; and a "
-            f"pixel costs {price(plain):.3f} bits instead of {price(noisy):.3f}. In the last quarter of training it "
-            f"still rose by {nats(rise, 0)} nats, with noise by {nats(rise_noisy, 0)}: that race has no end."
+            f"Bernoulli's ELBO is {nats(means.elbo)} nats, with noise {nats(noisy_means.elbo)}; its "
+            f"KL is {nats(means.kl)} nats instead of {nats(noisy_means.kl)}; and a pixel costs "
+            f"{price(plain):.3f} bits instead of {price(noisy):.3f}. Over the last quarter of training it still rose "
+            f"by {nats(rise, 0)} nats, with noise by {nats(rise_noisy, 0)}: without noise nothing bounds it."
         )
     if price(logistic) < price(noisy):
         lines.append(

@@ -31,7 +31,7 @@ def predict(question: str, guesses: dict[str, str], name: str) -> str | None:
         question, list(guesses), format_func=guesses.__getitem__, wrap=True, **SETTINGS.keep(name)
     )
     if guess is None:
-        st.caption("Choose one, and the other runs appear. Nothing is counted.")
+        st.caption("Choose one, and the rest appears. Nothing is counted.")
     return guess
 
 
@@ -44,29 +44,32 @@ def again(rows: dict[str, Row], name: str) -> None:
         st.error(str(error), icon=":material/hard_drive:")
 
 
-def show_floor() -> None:
+def show_floor() -> str | None:
     st.markdown(WORDS["The floor"])
     guess = predict(floor.QUESTION, floor.GUESSES, "floor")
     floor.show_charts(floor.ROWS, revealed=guess is not None)
+    st.caption(WORDS["The price"])
     if guess is not None:
         floor.show_reveal(floor.ROWS, guess)
         floor.show_details(floor.ROWS)
         again(floor.ROWS, "floor")
+    return guess
 
 
-def show_grey() -> None:
+def show_grey() -> str | None:
     st.markdown(WORDS["Grey pixels"])
     guess = predict(grey.QUESTION, grey.GUESSES, "grey")
     if guess is not None:
-        grey.show_reveal(grey.ROWS, guess)
         grey.show_prices(grey.ROWS)
+        grey.show_reveal(grey.ROWS, guess)
     grey.show_numbers(grey.ROWS)
     if guess is not None:
         grey.show_details(grey.ROWS)
         again(grey.ROWS, "grey")
+    return guess
 
 
-def show_sigma() -> None:
+def show_sigma() -> str | None:
     st.markdown(WORDS["Which sigma"])
     guess = predict(sigma.QUESTION, sigma.GUESSES, "sigma")
     sigma.show_charts(revealed=guess is not None)
@@ -74,6 +77,7 @@ def show_sigma() -> None:
         sigma.show_reveal(guess)
         sigma.show_details()
         again(sigma.ROWS, "sigma")
+    return guess
 
 
 # The page ------------------------------------------------------------------------------------------------------------
@@ -82,7 +86,10 @@ SETTINGS.follow()
 engine = get_engine()
 st.title("Three experiments")
 SETTINGS.one_of("experiment", "Experiment", label_visibility="collapsed")
-{"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()
+shown = {"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()
 SETTINGS.mirror()
+seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
+# What was seen would tell what is to be predicted.
+WORDS["What you just saw"] = WORDS[f"What you just saw of {seen}"] if shown else ""
 ending(WORDS)
 show_engine_state(engine)

@@ -18,7 +18,7 @@ LEARNED = shared_row()
 ROWS = {f"σ = {one.sigma:g}": one for one in BY_HAND} | {"σ learned": LEARNED}
 QUESTION = (
     f"Predict first: the run at σ = 1 ends with √MSE = {BY_HAND[0].root_mse:.3f}. Train again with σ = "
-    f"{BY_HAND[1].sigma:.3f}. What will **√MSE** be then?"
+    f"{BY_HAND[1].sigma:.3f}. What will √MSE be then?"
 )
 GUESSES = {"same": f"{BY_HAND[0].root_mse:.3f} again", "smaller": "Smaller", "larger": "Larger", "skip": "Just show me"}
 KINDS = ["by hand", "other σ", "learned σ"]
@@ -109,14 +109,15 @@ def show_reveal(guess: str) -> None:
 
 def show_details() -> None:
     columns = ["σ", "√MSE, held out", "√MSE, training", "KL, nats", "ELBO, nats", "Bits per pixel"]
-    groups = {"By hand": BY_HAND, "By hand, on training images": ON_TRAINING[1:], "Learned, one run": [LEARNED]}
-    groups["Other σ"] = [one for one in FIXED if one not in BY_HAND + ON_TRAINING]
+    others = [one for one in FIXED if one not in BY_HAND + ON_TRAINING]
+    groups = {"By hand": BY_HAND, "By hand, on training images": ON_TRAINING, "Learned, one run": [LEARNED]}
+    groups["Not asked for"] = others
     cells = {}
     for group, rows in groups.items():
         for i, one in enumerate(rows, start=1):
             means = one.result.means
             numbers = [f"{value:.4f}" for value in (one.sigma, one.root_mse, one.root_mse_train)]
-            name = f"{group}, {i + (rows is not BY_HAND and group.startswith('By'))}" if len(rows) > 1 else group
+            name = f"{group}, {i}" if len(rows) > 1 else group
             cells[name] = [*numbers, nats(means.kl), nats(means.elbo), f"{one.bits:.4f}"]
     table(cells, columns, "σ assumed or learned, √MSE found, KL, ELBO and bits per pixel of each run")
     st.caption(
@@ -133,7 +134,7 @@ def sentences() -> list[str]:
     by_hand = " → ".join([f"{ON_TRAINING[0].sigma:g}", *(f"{asked(one, 'train'):.3f}" for one in ON_TRAINING)])
     last = BY_HAND[-1]
     where = "the same run has" if least is best else f"the run at σ = {least.sigma:g} has"
-    lines = [
+    return [
         f"**One run instead of {len(BY_HAND)}.** With ln σ² as one more weight, training ends at σ = "
         f"{LEARNED.sigma:.3f}; the √MSE of its training images is {LEARNED.root_mse_train:.3f}. Its ELBO is "
         f"{nats(LEARNED.result.means.elbo)} nats, that of the last run by hand {nats(last.result.means.elbo)}.",
@@ -149,4 +150,3 @@ def sentences() -> list[str]:
             else "The two need not agree: pixels that are only 0 or 1 have no density."
         ),
     ]
-    return lines

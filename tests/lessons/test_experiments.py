@@ -13,17 +13,22 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal
 
+from vae_core.data import load_dataset
+from vae_core.feed import Feed
 from vae_core.lessons.experiments import (
     Row,
     asked,
     cost_of_a_miss,
     floor_rows,
+    gain_as_probability,
     gain_at_floor,
     grey_rows,
+    late_rise,
     one_sigma_rows,
     priced,
     rounds,
     row,
+    share_of_levels,
     shared_row,
     stands,
 )
@@ -47,6 +52,8 @@ def test_bits_are_nats_over_pixels() -> None:
 def test_a_pixel_at_the_floor_gains_what_is_said() -> None:
     at = lambda power: float(Normal(0.3, math.exp(0.5 * power)).log_prob(torch.tensor(0.3)))
     assert gain_at_floor(100, 2) == pytest.approx(100 * (at(-9) - at(-7)), rel=1e-6)
+    sure = lambda variance: float(torch.special.log_ndtr(torch.tensor(0.5 / variance**0.5, dtype=torch.float64)))
+    assert gain_as_probability(100, 0.05, 0.01) == pytest.approx(100 * (sure(0.01) - sure(0.05)), rel=1e-9)
     missed = Normal(torch.tensor(0.0).double(), math.sqrt(1e-4))
     lost = missed.log_prob(torch.tensor(0.0)) - missed.log_prob(torch.tensor(1.0))
     assert cost_of_a_miss(1e-4) == pytest.approx(float(lost), rel=1e-6)
@@ -93,6 +100,20 @@ def test_without_noise_the_density_is_higher_and_the_probability_lower() -> None
     assert without.result.means.elbo > with_noise.result.means.elbo
     assert (without.bits or 0) > (with_noise.bits or 0)
     assert rows["logistic"].bits == min(one.bits or 9 for one in priced(rows).values())
+
+
+def test_black_and_white_are_counted() -> None:
+    spec = grey_rows()["continuous"].spec
+    x = Feed(spec, load_dataset(spec.dataset)).held_out()
+    assert share_of_levels(spec) == pytest.approx((float((x == 0).double().mean()), float((x == 1).double().mean())))
+
+
+def test_the_density_without_noise_still_rises_at_the_end() -> None:
+    rows = grey_rows()
+    assert late_rise(rows["continuous"]) > late_rise(rows["continuous_noise"]) > 0
+    trail = rows["continuous"].result.trail
+    (at_three_quarters,) = [point for point in trail if point.step == 960]
+    assert late_rise(rows["continuous"]) == trail[-1].elbo - at_three_quarters.elbo
 
 
 # Which sigma ---------------------------------------------------------------------------------------------------------

@@ -82,6 +82,12 @@ def gain_at_floor(pixels: float, powers: int) -> float:
     return 0.5 * pixels * powers
 
 
+def gain_as_probability(pixels: float, floor: float, lower: float) -> float:
+    """The same pixels' nats of ln P, black or white, P = Phi(1/2 / sigma): from one floor on sigma^2 to a lower one."""
+    ln_p = lambda variance: math.log1p(-0.5 * math.erfc(0.5 / math.sqrt(2 * variance)))
+    return pixels * (ln_p(lower) - ln_p(floor))
+
+
 def cost_of_a_miss(floor: float, miss: float = 1.0) -> float:
     """Nats that one pixel costs whose mean is off by `miss` where sigma^2 is the floor: miss^2 / (2 sigma^2)."""
     return 0.5 * miss**2 / floor
