@@ -88,8 +88,8 @@ st.title("Three experiments")
 SETTINGS.one_of("experiment", "Experiment", label_visibility="collapsed")
 shown = {"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()
 SETTINGS.mirror()
-seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
-# What was seen would tell what is to be predicted.
-WORDS["What you just saw"] = WORDS[f"What you just saw of {seen}"] if shown else ""
+if shown:  # before, it would tell what is to be predicted
+    seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
+    WORDS["What you just saw"] = WORDS[f"What you just saw of {seen}"]
 ending(WORDS)
 show_engine_state(engine)

@@ -111,7 +111,7 @@ def show_details() -> None:
     columns = ["σ", "√MSE, held out", "√MSE, training", "KL, nats", "ELBO, nats", "Bits per pixel"]
     others = [one for one in FIXED if one not in BY_HAND + ON_TRAINING]
     groups = {"By hand": BY_HAND, "By hand, on training images": ON_TRAINING, "Learned, one run": [LEARNED]}
-    groups["Not asked for"] = others
+    groups["Other σ"] = others
     cells = {}
     for group, rows in groups.items():
         for i, one in enumerate(rows, start=1):
