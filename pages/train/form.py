@@ -16,7 +16,7 @@ from vae_core.values import Choice, Real, read
 
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
-WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150}
+WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260}
 
 
 def form(store: Store) -> dict[str, RunSpec]:

@@ -111,5 +111,10 @@ def bits_per_pixel(log_mass: float, n_pixels: int, kl: float = 0.0) -> float:
     return (kl - log_mass) / (n_pixels * math.log(2))
 
 
+def uniform_bits(levels: int) -> float:
+    """Bits per pixel of a guess that gives every level the same probability."""
+    return math.log2(levels)
+
+
 def noise_like(mean: Tensor, generator: Generator | None) -> Tensor:
     return torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
