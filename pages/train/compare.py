@@ -76,17 +76,16 @@ def _bits(specs: dict[str, RunSpec], histories: Histories) -> None:
         frame = {"domain": [0, ROOM * guess], "nice": False}
         line = [(0, UNIFORM, guess), (max(spec.total_steps for spec in specs.values()), UNIFORM, guess)]
         left, right = st.columns(2)
-        quantity = "Reconstruction, −E[ln P(x|z,w)]/(D ln 2), bits per pixel, held out"
-        _chart(left, "bits", quantity, specs, reconstruction + line, frame)
-        quantity = "With the KL: −ELBO of P/(D ln 2), bits per pixel, held out"
-        _chart(right, "bound", quantity, specs, bound + line, frame)
+        _chart(left, "bits", "−E[ln P(x|z,w)], bits per pixel, held out", specs, reconstruction + line, frame)
+        _chart(right, "bound", "KL − E[ln P(x|z,w)], bits per pixel, held out", specs, bound + line, frame)
         newest = sorted({name: value for _, name, value in bound}.items(), key=lambda one: one[1])
         st.markdown("With the KL, newest: " + ", ".join(f"{name} **{nats(value, 3)}**" for name, value in newest) + ".")
         st.markdown(
-            ":green-badge[on one axis] Lower is better, and these may be compared: each is the probability P of **the "
-            f"same stored image**, whose pixels are each one of {levels} levels. A density gives a level the area over "
-            "the bin around it. On the left z is given; on the right telling z is paid for too, by the KL, which makes "
-            f"it an upper bound on −ln P(x|w). A uniform guess over the levels takes {nats(guess, 2)} bits."
+            ":green-badge[on one axis] Lower is better, and these may be compared: each is made of the probability P "
+            f"of **the same stored image**, whose pixels are one of {levels} levels each. A density gives a level the "
+            "area over the bin around it. The first chart says what it takes to tell x once z is known. The second, "
+            "the one to judge by, also pays for z, by the KL, and so is an upper bound on −ln P(x|w). Nats divided by "
+            f"D ln 2 are bits per pixel. Dotted: a uniform guess over the levels, {guess:.3g} bits."
         )
     for sentence in _without_line(specs, histories):
         st.caption(f":material/info: No line: {sentence}")
@@ -123,7 +122,7 @@ def _chart(
 ) -> None:
     """A held-out quantity of every decoder over the steps; `frame` is the scale of its axis, where that is fixed."""
     present = {name for _, name, _ in rows}
-    names = {title(spec): (COLOURS[key], DASHES[key]) for key, spec in specs.items()} | {UNIFORM: ("#888888", [1, 4])}
+    names = {title(spec): (COLOURS[key], DASHES[key]) for key, spec in specs.items()} | {UNIFORM: ("#888888", [1, 6])}
     names = {name: look for name, look in names.items() if name in present}
     spec = _shared_chart(names, quantity, max(spec.total_steps for spec in specs.values()))
     if frame:
@@ -131,7 +130,7 @@ def _chart(
     place.vega_lite_chart(
         pd.DataFrame(rows, columns=["step", "decoder", "value"]),
         spec,
-        height=280 + 20 * len(names),
+        height=270 + 23 * len(names),
         key=f"shared_{part}",
         alt=f"{quantity}, of all decoders over training steps",
     )

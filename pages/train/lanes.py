@@ -13,8 +13,6 @@ from pages.train.compare import compare
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
 
-MOST_A_ROW = 4
-
 
 def show_lanes(store: Store, specs: dict[str, RunSpec], share: int, prior: str) -> None:
     """Every lane as it stood after `share` per cent of its run; 100 is the newest. `prior` is mean or sample."""
@@ -28,8 +26,8 @@ def show_lanes(store: Store, specs: dict[str, RunSpec], share: int, prior: str) 
 
 
 def _places(lanes: int) -> list[DeltaGenerator]:
-    """Rows of columns of one width, each wide enough for a formula."""
-    a_row = lanes if lanes <= MOST_A_ROW else 3
+    """Rows of columns of one width: of three at most, for a formula needs as much."""
+    a_row = 2 if lanes == 4 else min(lanes, 3)
     return [column for _ in range(0, lanes, a_row) for column in st.columns(a_row)]
 
 

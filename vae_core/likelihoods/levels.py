@@ -27,9 +27,7 @@ class DiscretizedLogistic(Likelihood):
     """
 
     name: ClassVar[str] = "Discretised logistic"
-    symbol: ClassVar[str] = (
-        r"p(x\mid z,w)=\prod_d \bigl[S\bigl(\tfrac{x_d^+-\mu_d}{s_d}\bigr)-S\bigl(\tfrac{x_d^--\mu_d}{s_d}\bigr)\bigr]"
-    )
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d S\Bigl(\frac{x-\mu_d}{s_d}\Bigr)\Big|_{x=x_d^-}^{x_d^+}"
     link: ClassVar[str] = r"(\mu,\ln s)=f(z,w)"
     mean_symbol: ClassVar[str] = ""
     loss_line: ClassVar[str] = "-torch.log(torch.sigmoid((upper - mu) / s) - torch.sigmoid((lower - mu) / s)).sum(-1)"
