@@ -31,13 +31,18 @@ def compare(specs: dict[str, RunSpec], histories: Histories) -> None:
     TRAIN_SETTINGS.mirror()  # the page around this fragment does not run again
     begun = {key: spec for key, spec in specs.items() if histories[key]}
     {"own": _kl_and_mse, "bits": _bits}[TRAIN_SETTINGS["units"]](begun, histories)
-    if any(spec.dequantize != "none" for spec in begun.values()):
+    if any(map(_noisy, begun.values())):
         levels = next(iter(begun.values())).n_levels
         st.markdown(
             "With noise one level wide, a density's ELBO plus ln of the width of each pixel's bin bounds ln P(x|w) "
             f"from below. A bin is 1/{levels - 1} wide; those of black and white end at 0 and 1, where the noise is "
-            "folded back, and are half as wide. (Theis, van den Oord & Bethge 2016, arXiv 1511.01844.)"
+            "folded back, and are half as wide. (Theis, van den Oord & Bethge 2016, arXiv 1511.01844.) The MSE of a "
+            "density is of the noisy pixels, that of a mass of the stored ones."
         )
+
+
+def _noisy(spec: RunSpec) -> bool:
+    return spec.dequantize != "none"
 
 
 def _kl_and_mse(specs: dict[str, RunSpec], histories: Histories) -> None:
@@ -46,13 +51,14 @@ def _kl_and_mse(specs: dict[str, RunSpec], histories: Histories) -> None:
         rows = [(one["step"], title(spec), one[part]) for key, spec in specs.items() for one in histories[key]]
         _chart(column, part, quantity, specs, rows)
     kinds = [LIKELIHOODS[key].kind for key in specs]
+    loss = any(spec.loss_only for spec in specs.values())
     if len(set(kinds)) > 1:
         st.markdown(
             ":orange-badge[not on one axis] Reconstruction terms stay in their own lanes. One is the log of a "
-            "**mass** (on grey pixels a loss only), the other the log of a **density**, and a difference between them"
-            " means nothing."
+            f"**mass**{' (a Bernoulli on grey pixels: a loss only)' * loss}, the other the log of a **density**, and a "
+            "difference between them means nothing."
         )
-    if kinds.count("density") > 1:
+    if kinds.count("density") > 1 and not any(map(_noisy, specs.values())):
         st.markdown(
             "Two densities do not rank their decoders either. Stored pixels are levels, and a density of levels can be "
             "made as large as one likes with narrow enough noise."

@@ -84,6 +84,8 @@ def test_the_switch_is_kept_in_the_address(open_page, charts: dict[str, list[Any
     page = open_page("train", **EVERY)
     assert charts.keys() == {"kl", "mse"}
     assert "not on one axis" in text(page)
+    assert "(a Bernoulli on grey pixels: a loss only)" in text(page)
+    assert "Two densities do not rank their decoders" in text(page)
     page.segmented_control(key="train.units").set_value("bits").run()
     assert not page.exception
     assert charts.keys() == {"kl", "mse", "bits", "bound"}
