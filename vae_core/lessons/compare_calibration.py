@@ -79,8 +79,7 @@ def calibration(vae: VAE, x: Tensor, levels: int, generator: Generator) -> Calib
     plain one is given besides. Residuals and sigma are those of x itself, with any noise that was added to it.
     """
     vae.likelihood.check_levels(levels)
-    by_sum = vae.likelihood.support <= Support.LEVELS  # whose mean and spread are sums over levels
-    width = vae.likelihood.n_outputs * (vae.spec.n_levels if by_sum else 1)
+    width = vae.likelihood.n_pixels * getattr(vae.likelihood, "levels", 2)  # as many as a sum over its levels holds
     totals: dict[str, np.ndarray] = {}
     for some in x.split(max(1, min(len(x), AT_ONCE // width))):
         for name, value in _sums(vae, some, levels, generator).items():
@@ -90,11 +89,13 @@ def calibration(vae: VAE, x: Tensor, levels: int, generator: Generator) -> Calib
 
 def _sums(vae: VAE, x: Tensor, levels: int, generator: Generator) -> dict[str, np.ndarray]:
     """What is added up over images: each is a count a bin, or a sum over images a pixel, (n_pixels,)."""
-    likelihood, stored = vae.likelihood, as_stored(x, vae.spec.n_levels).double()
+    likelihood, stored = vae.likelihood, as_stored(x, vae.spec.n_levels)
     m, log_var = vae.encode(x)
-    outputs = vae.decode(draw_z(m, log_var, 1, generator)[0]).double()  # in float32 a sure coin would be a certain one
-    x = x.double()
-    below, at = cdf_around(likelihood, outputs, stored, levels)
+    outputs = vae.decode(draw_z(m, log_var, 1, generator)[0])
+    if likelihood.support != Support.LEVELS:
+        outputs = outputs.double()  # in float32 a sure coin would be a certain one; a sum over levels loses nothing
+    x = x.to(outputs)
+    below, at = cdf_around(likelihood, outputs, stored.to(outputs), levels)
     v = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
     error, stddev = x - likelihood.mean(outputs), likelihood.stddev(outputs)
     residual = error / stddev.clamp(min=SUREST)  # (batch, n_pixels)
@@ -110,7 +111,7 @@ def _sums(vae: VAE, x: Tensor, levels: int, generator: Generator) -> dict[str, n
         "horizontal": grid[:, :, 1:] * grid[:, :, :-1],
         "vertical": grid[:, 1:] * grid[:, :-1],
     }
-    found = {name: value.sum(0).cpu().numpy() for name, value in sums.items()}
+    found = {name: value.double().sum(0).cpu().numpy() for name, value in sums.items()}
     found |= _pit_counts("mass", (below + v * (at - below)).cpu().numpy())
     if likelihood.kind == "density":
         found |= _pit_counts("density", cdf(likelihood, outputs, x).cpu().numpy())
