@@ -158,8 +158,8 @@ class Categorical(Likelihood):
         self.check_levels(levels)
         logits, k = self._logits(outputs), level_of(x, levels).unsqueeze(-2)
         if levels == self.levels:
-            shape = torch.broadcast_shapes(logits.shape, k.shape[:-2] + logits.shape[-2:])
-            chosen = logits.expand(shape).gather(-2, k.long().expand(*shape[:-2], 1, shape[-1])).squeeze(-2)
+            k, _ = torch.broadcast_tensors(k.long(), logits[..., :1, :])  # broadcast_shapes would import sympy, 45 MB
+            chosen = logits.expand(*k.shape[:-2], -1, -1).gather(-2, k).squeeze(-2)
         else:
             outside = level_of(self._values(logits), levels).unsqueeze(-1) != k
             chosen = torch.where(outside, -math.inf, logits).logsumexp(-2)
