@@ -65,7 +65,9 @@ def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evalu
     for x in batches:
         terms = elbo_terms(vae, x, 1, generator)  # one draw of z: the mean is over many images already
         mse = (x - vae.likelihood.mean(terms.outputs)).square().mean((0, 2))  # (batch,)
-        mass = vae.likelihood.log_mass(terms.outputs, x, levels).sum() if scored else mse.new_zeros(())
+        mass = terms.reconstruction.sum()  # of a mass, on the levels of its pixels, ln P is ln p
+        if scored and vae.likelihood.kind == "density":
+            mass = vae.likelihood.log_mass(terms.outputs, x, levels).sum()
         sums += torch.stack([terms.reconstruction.sum(), mse.sum(), mass]).cpu().double()
         kl += terms.kl.sum(0).cpu().double()
         count += len(x)

@@ -78,6 +78,7 @@ def _table(found: dict[str, Summary], words: Parts) -> None:
     )
     n_images = next(iter(RUNS.values())).n_held_out
     st.caption(f"Means over {n_images:,} held-out images, one drawn z each. " + words["How to read the table"])
+    st.markdown(words["No ranking"])
 
 
 def _charts(found: dict[str, Summary]) -> None:
@@ -129,7 +130,8 @@ def _sentences(found: dict[str, Summary]) -> None:
     asked = ", ".join(f"{one.root_mse:.3f} at σ = {sigma:g}" for sigma, one in by_sigma.items())
     lines = [
         f"**Assumed and measured.** √MSE is {asked}. Among the fixed ones the held-out ELBO is highest at σ = "
-        f"{best:g}, where √MSE is {by_sigma[best].root_mse:.3f}."
+        f"{best:g}, where √MSE is {by_sigma[best].root_mse:.3f}. To find σ by hand, set it to √MSE and train again, "
+        "until it stops moving."
     ]
     if likeliest != nearest:
         lines.append(
