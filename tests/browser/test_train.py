@@ -139,6 +139,8 @@ def test_bits_per_pixel_of_all_lanes_while_they_train(page: Page, server: Server
     expect(newest).to_be_visible()
     page.wait_for_url("**units=bits*")
     charts = page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg.marks")
+    first = newest.inner_text()
+    wait_until(lambda: newest.inner_text() != first)  # by then the charts of the other choice are gone
     expect(charts).to_have_count(2 * len(keys) + 2)
     charts.evaluate_all("all => all.forEach(one => { one.marked = true })")
     before = newest.inner_text()

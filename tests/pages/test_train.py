@@ -116,9 +116,9 @@ def test_a_lane_says_what_its_decoder_does(open_page) -> None:
         page = open_page("train", **EVERY | {"decoders": key})
         return text(page)
 
-    assert "**σ = " in lane("gaussian_shared")
-    assert "one for all pixels" in lane("gaussian_shared")
-    assert "one for all pixels" not in lane("gaussian_learned")
+    one = "**σ** of every pixel, one learned weight: "
+    assert one in lane("gaussian_shared")
+    assert one not in lane("gaussian_learned")
     for key, kind in LIKELIHOODS.items():
         assert ("clipped to [0,1]" in lane(key)) == (kind.support.name == "REAL"), key
 
