@@ -15,6 +15,7 @@ from vae_core import LIKELIHOODS, VAE, RunSpec, elbo_terms, load_dataset
 from vae_core.evaluation import ACTIVE_KL, Evaluation, Means, bits_per_pixel, evaluate, sigma_stats
 from vae_core.feed import binarized
 from vae_core.likelihoods import GaussianLearned
+from vae_core.likelihoods.base import uniform_bits
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -136,6 +137,11 @@ def test_the_probability_of_the_levels_is_told_where_there_is_one(likelihood: st
     assert means.log_mass == pytest.approx(torch.cat(expected, 1).sum().item() / 5, rel=1e-5)
     if vae.likelihood.kind == "mass":  # then the objective is this probability already
         assert means.log_mass == pytest.approx(means.reconstruction, rel=1e-5)
+
+
+@pytest.mark.parametrize("levels", [2, 17, 256])
+def test_a_uniform_guess_takes_as_many_bits_as_its_probability_says(levels: int) -> None:
+    assert uniform_bits(levels) == pytest.approx(bits_per_pixel(-64 * math.log(levels), 64))
 
 
 def test_bits_per_pixel() -> None:

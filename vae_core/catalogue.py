@@ -29,4 +29,4 @@ DATASETS: dict[str, DatasetInfo] = {
 }
 # What becomes of grey pixels, and what noise is added, by the names on the page.
 BINARIZE = {"none": "As they are (grey)", "threshold": "Black and white", "stochastic": "Tossed like coins"}
-DEQUANTIZE = {"none": "No noise", "uniform": "Uniform, one level wide"}
+DEQUANTIZE = {"none": "No noise", "uniform": "Uniform noise, one level wide"}

@@ -11,6 +11,7 @@ from pages.shared.figures import COLOURS, enlarged
 from pages.shared.naming import ln_p_is
 from pages.shared.numbers import nats
 from vae_core.lessons.experiments import Row, grey_rows, late_rise, priced, share_of_levels
+from vae_core.likelihoods.base import uniform_bits
 from vae_core.shipped import pictures
 from vae_core.tiles import png
 
@@ -37,7 +38,7 @@ SHORT = {  # badges for narrow cards
     "density": ":violet-badge[ln of a density]",
     "loss": ":orange-badge[a loss, not ln p]",
 }
-UNIFORM = 8.0  # bits, of a guess that knows nothing of 256 levels
+UNIFORM = uniform_bits(ROWS[NAMES["logistic"]].spec.n_levels)  # bits a pixel, of a guess that knows nothing
 
 
 def show_numbers(rows: dict[str, Row]) -> None:

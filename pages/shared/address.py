@@ -26,6 +26,11 @@ class Setting:
     read: Callable[[str, list[str]], Any]  # its name and the texts in the link -> the value; raises SpecError
     write: Callable[[Any], list[str]] = lambda value: [str(value)]
     rule: Any = None  # that the value keeps, for the widget to know
+    unsaid: Any = None  # what a link that says other things leaves it at, where that is not the default
+
+    @property
+    def left_out(self) -> Any:
+        return self.default if self.unsaid is None else self.unsaid
 
 
 def ruled(rule: Rule, default: Any) -> Setting:
@@ -98,8 +103,8 @@ class PageSettings:
             address = opened(address)
             values, state[f"{self.page} refused"] = parse(self.settings, address)
             for name, setting in self.settings.items():
-                if name not in address:
-                    self[name] = setting.default
+                if name not in address:  # one that says nothing we know is no older app's
+                    self[name] = setting.left_out if values else setting.default
             for name, value in values.items():
                 self[name] = value
         for name, setting in self.settings.items():
@@ -107,14 +112,21 @@ class PageSettings:
         _warn(state.get(f"{self.page} refused", []))
 
     def mirror(self) -> None:
-        """Call after the widgets: the address then says what differs from the defaults."""
+        """Call after the widgets: the address then says what they are set to."""
         address = self.link(**{name: self[name] for name in self.settings})
         if address != _address():
             st.query_params.from_dict(address)
 
     def link(self, **values: Any) -> Address:
-        """The address of this page with these settings, the others at their defaults."""
-        written = {n: self.settings[n].write(value) for n, value in values.items() if value != self.settings[n].default}
+        """The address of this page with these settings, the others at their defaults: bare where all are, else with
+        whatever it would not mean left out."""
+        values = {name: setting.default for name, setting in self.settings.items()} | values
+        changed = [name for name, setting in self.settings.items() if values[name] != setting.default]
+        needed = [name for name, setting in self.settings.items() if values[name] != setting.left_out]
+        return (self._written(values, needed) or self._written(values, changed)) if changed else {}
+
+    def _written(self, values: dict[str, Any], names: list[str]) -> Address:
+        written = {name: self.settings[name].write(values[name]) for name in names}
         return {name: texts for name, texts in written.items() if texts}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.address import Address, PageSettings, Setting
+from pages.shared.address import Address, PageSettings, Setting, choice
 from vae_core.errors import SpecError
 from vae_core.shipped import DECODERS
 from vae_core.spec import SETTINGS, RunSpec
@@ -36,12 +36,17 @@ def _no_run(name: str, texts: list[str]) -> Any:
     raise SpecError(name, f"No run {shown(texts[-1])} is kept here; choose its settings below and press Train.")
 
 
+UNITS = {"own": "KL and MSE", "bits": "Reconstruction and ELBO, in bits per pixel"}
+# Black and white: a Bernoulli's number is then ln p. A link that says nothing of pixels is from when grey came first.
+FIRST_PIXELS = Setting("threshold", _read, rule=SETTINGS["binarize"].rule, unsaid=RunSpec.binarize)
 TRAIN_SETTINGS = PageSettings(
     "train",
     {
         **{name: Setting(getattr(RunSpec, name), _read, rule=SETTINGS[name].rule) for name in FIELDS},
+        "binarize": FIRST_PIXELS,
         "hidden": Setting(layers(RunSpec.hidden), _read, lambda sizes: [sizes.replace(" ", "")]),
         "decoders": Setting(list(DECODERS), _read_decoders, list),
+        "units": choice(UNITS, "own"),
         "run": Setting("", _no_run),
     },
 )

@@ -16,7 +16,7 @@ from vae_core.values import Choice, Real, read
 
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
-WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150}
+WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260}
 
 
 def form(store: Store) -> dict[str, RunSpec]:
@@ -68,9 +68,10 @@ def _specs() -> dict[str, RunSpec]:
     if specs:
         needs = [cost(spec) for spec in specs.values()]
         seconds = sum(need.seconds for need in needs)
+        whose = "the largest" if len(needs) > 1 else "the"
         st.caption(
             f"About {max(need.parameters for need in needs) / 1e6:.2g} million weights and "
-            f"{max(need.memory_bytes for need in needs) / 1e6:.0f} MB for a VAE, "
+            f"{max(need.memory_bytes for need in needs) / 1e6:.0f} MB for {whose} VAE, "
             f"{_duration(seconds)} of one core for all {len(needs)}."
         )
     return specs

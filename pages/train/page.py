@@ -53,6 +53,6 @@ except StoreError as error:
 st.caption(
     "Same settings, same result: a run is kept and found again by its settings, so this page's address reopens it. "
     "Change the seed for another run. Formulas: Kingma & Welling 2013 (arXiv 1312.6114). "
-    "Code: `elbo_terms` in `vae_core/elbo.py`, `log_prob` in `vae_core/likelihoods.py`."
+    "Code: `elbo_terms` in `vae_core/elbo.py`, `log_prob` and `log_mass` in `vae_core/likelihoods/`."
 )
 show_glossary()

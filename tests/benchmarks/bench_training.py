@@ -5,6 +5,8 @@
 784-400-20-400-784 on the bundled MNIST, batch 128, one thread. The loops take turns of a few epochs, each going on
 from its own weights, so that other load on the machine meets them all alike; a ratio is that of turns side by side.
 Late steps count as early ones do: from some 800 steps on, Adam's moments of dead weights would be denormal.
+Then each other decoder against the products of its own shapes, and what its probability of the pixels adds to a
+snapshot.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -23,12 +27,14 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset as TorchDataset
 
+from vae_core import evaluation
 from vae_core.checkpoint import State, Window
 from vae_core.data import Dataset, load_dataset, split
 from vae_core.feed import Feed
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.model import VAE, stream
-from vae_core.spec import RunSpec
+from vae_core.spec import RunSpec, make_likelihood
+from vae_core.tiles import png
 from vae_core.training import _Loop, snapshot_stride, train
 
 SIDE, HIDDEN, LATENT, BATCH = 28, 400, 20, 128
@@ -36,6 +42,8 @@ N_PIXELS = SIDE**2
 EPOCHS_A_TURN = 3  # 96 steps, 12,000 images, of every loop
 WINDOWS = {"steps 96-576": range(1, 6), "steps 1,632-2,112": range(17, 22)}  # turns counted from 0
 WHOLE_EPOCHS = 10  # of train() with its snapshots
+DECODER_TURNS = 5  # of each other decoder; the first warms up
+SNAPSHOTS = 12  # with ln P and without, in turns
 
 
 def main() -> None:
@@ -55,9 +63,7 @@ def main() -> None:
         shown = any(turn in window for window in WINDOWS.values())
         for name, loop in loops.items():
             if shown or not isinstance(loop, Products):  # what trains must come to its late steps
-                began = time.process_time()  # one thread that never waits: steadier beside other load than wall time
-                loop.turn()
-                seconds[name][turn] = time.process_time() - began
+                seconds[name][turn] = processor_time(loop.turn)
 
     images = EPOCHS_A_TURN * (data.images.shape[0] - bernoulli.n_held_out)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} thread, {cpu()}")
@@ -90,6 +96,52 @@ def main() -> None:
             f"(its own figure, of steps alone: {result.images_per_second:,.0f}); "
             f"{spec.total_steps} steps and {len(snapshots)} snapshots in {wall:.1f} s"
         )
+    every_decoder(data)
+
+
+def every_decoder(data: Dataset) -> None:
+    """A step on grey pixels, and what a snapshot pays for ln P of grey and of black-and-white ones."""
+    print("\n" + row("every decoder", "step / own GEMMs, grey", "snapshot's ln P, grey", "snapshot's ln P, b/w"))
+    for likelihood in LIKELIHOODS:
+        grey = spec_of(likelihood)
+        core, gemms = Core(grey, data), Products(grey)
+        ratios = in_turns(gemms.turn, core.turn, DECODER_TURNS)
+        black_and_white = Core(replace(grey, binarize="threshold"), data)
+        black_and_white.turn()
+        added = [added_by_log_mass(one.loop) for one in (core, black_and_white)]
+        print(row(likelihood, spread(ratios, ".2f"), *added))
+
+
+def added_by_log_mass(loop: _Loop) -> str:
+    """What it adds to a snapshot: evaluation, the state kept, pictures and their PNGs. In per cent."""
+    if not evaluation.scores(loop.state.vae.likelihood, loop.spec.n_levels):
+        return "not scored"
+
+    def snapshot() -> None:
+        measured = loop.evaluate_live()
+        assert measured is not None
+        loop.good = loop.state.capture()
+        for sheet in vars(loop.snapshot(measured).pictures).values():
+            if sheet is not None:
+                png(sheet)
+
+    def without() -> None:
+        with mock.patch.object(evaluation, "scores", lambda *_: False):
+            snapshot()
+
+    return spread([100 * (ratio - 1) for ratio in in_turns(snapshot, without, SNAPSHOTS)], "+.0f") + " %"
+
+
+def in_turns(a: Callable[[], None], b: Callable[[], None], turns: int) -> list[float]:
+    """How many times as long `a` takes as `b`, in each turn but the first."""
+    ratios = [processor_time(a) / processor_time(b) for _ in range(turns)]
+    return ratios[1:]
+
+
+def processor_time(act: Callable[[], None]) -> float:
+    began = time.process_time()  # one thread that never waits: steadier beside other load than wall time
+    act()
+    return time.process_time() - began
 
 
 class Core:
@@ -117,7 +169,8 @@ class Products:
     """The matrix products of the same steps, into memory that is there already, and nothing else."""
 
     def __init__(self, spec: RunSpec):
-        n_outputs = LIKELIHOODS[spec.likelihood](N_PIXELS).n_outputs
+        likelihood = make_likelihood(spec)
+        n_outputs = likelihood.n_outputs - likelihood.n_shared
         shapes = [*pairwise([N_PIXELS, HIDDEN, 2 * LATENT]), *pairwise([LATENT, HIDDEN, n_outputs])]
         weights = [torch.randn(width, fan_in) for fan_in, width in shapes]
         left_over = (len(split(spec)[0]) - 1) % BATCH + 1

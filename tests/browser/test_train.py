@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import Server
 from tests.waiting import SECONDS, wait_until
+from vae_core.likelihoods import LIKELIHOODS
 
 LANES = ("bernoulli", "gaussian_identity", "gaussian_learned")
 
@@ -116,12 +117,89 @@ def test_back_in_time_and_samples(page: Page, server: Server) -> None:
     grid = lane(page, "bernoulli").locator("img").nth(3)
     means = grid.get_attribute("src")
     page.get_by_role("radio", name="sample").click()
-    expect(lane(page, "bernoulli")).to_contain_text("samples from p(x|z,w), clipped for display")
+    expect(lane(page, "gaussian_identity")).to_contain_text("samples from p(x|z,w), clipped for display")
+    expect(lane(page, "bernoulli")).to_contain_text("z from the prior, samples from p(x|z,w)")
+    expect(lane(page, "bernoulli")).not_to_contain_text("clipped")
     assert grid.get_attribute("src") != means
 
     button(page, "Continue").click()  # ten more epochs, from the last weights
     expect(lane(page, "bernoulli")).to_contain_text("Done: 480 steps")
     assert "epochs=40" in page.url
+
+
+def test_bits_per_pixel_of_all_lanes_while_they_train(page: Page, server: Server) -> None:
+    keys = ("gaussian_shared", "discretized_logistic", "categorical")  # as many as there are workers
+    decoders = "".join(f"&decoders={key}" for key in keys)
+    open_train(page, server, f"dataset=digits&epochs=4000&seed=5&binarize=threshold{decoders}")
+    button(page, "Train").click()
+    for key in keys:
+        wait_until(partial(passed, page, key, 0))
+    page.get_by_role("radio", name="Reconstruction and ELBO, in bits per pixel").click()
+    newest = page.get_by_text("With the KL, newest:")
+    expect(newest).to_be_visible()
+    page.wait_for_url("**units=bits*")
+    charts = page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg.marks")
+    first = newest.inner_text()
+    wait_until(lambda: newest.inner_text() != first)  # by then the charts of the other choice are gone
+    expect(charts).to_have_count(2 * len(keys) + 2)
+    charts.evaluate_all("all => all.forEach(one => { one.marked = true })")
+    before = newest.inner_text()
+    wait_until(lambda: newest.inner_text() != before)
+    assert charts.evaluate_all("all => all.every(one => one.marked)"), "a chart was replaced"
+
+    page.reload()
+    expect(newest).to_be_visible()
+    page.get_by_role("radio", name="KL and MSE").click()
+    expect(page.get_by_text("not on one axis")).to_be_visible()
+    expect(newest).to_have_count(0)
+    expect(page.get_by_text("Continue")).to_have_count(0)  # all of it beside the training
+    button(page, "Stop").click()
+    expect(button(page, "Continue")).to_be_visible()
+
+
+def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/questions")
+    expect(page.get_by_role("heading", name="Questions").first).to_be_visible()
+    page.get_by_role("link", name="Train", exact=True).click()
+    expect(lane(page, "bernoulli")).to_contain_text("ln of a probability mass")
+    assert page.url == f"{server.url}/train"
+    page.go_back()  # a fresh page has no address of its own to go back to
+    expect(page.get_by_role("heading", name="Questions").first).to_be_visible()
+    page.go_forward()
+    expect(lane(page, "bernoulli")).to_contain_text("ln of a probability mass")
+
+    page.get_by_role("combobox", name="Pixels").click()
+    page.get_by_role("option", name="As they are (grey)").click()
+    expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
+    page.wait_for_url("**/train?binarize=none")
+    page.reload()
+    expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
+    page.goto(f"{server.url}/train?epochs=3")  # as an earlier app wrote it
+    expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
+    assert page.url == f"{server.url}/train?epochs=3"
+
+
+def test_eight_decoders_fit(page: Page, server: Server) -> None:
+    """No lane is narrower than its formula, on a wide screen and on a phone."""
+    keys = list(LIKELIHOODS)
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        open_train(page, server, "dataset=digits" + "".join(f"&decoders={key}" for key in keys))
+        for key in keys:
+            formula = lane(page, key).locator(".katex-html").first
+            expect(formula).to_be_visible()
+            expect(lane(page, key).get_by_test_id("stProgress")).to_be_visible()
+            assert formula.evaluate(OVERHANG) <= 0, (width, key)
+
+
+# How far what is seen of the formula reaches beyond what is below it, where it is cut off.
+OVERHANG = """(formula) => {
+  const inked = (one) => !one.children.length && one.textContent.trim() &&
+    getComputedStyle(one).color !== 'rgba(0, 0, 0, 0)';
+  const ends = [...formula.querySelectorAll('*')].filter(inked).map((one) => one.getBoundingClientRect().right);
+  const bar = formula.closest('[class*=st-key-lane_]').querySelector('[data-testid=stProgress]');
+  return Math.max(...ends) - bar.getBoundingClientRect().right;
+}"""
 
 
 def test_a_link_is_checked(page: Page, server: Server) -> None:

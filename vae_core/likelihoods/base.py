@@ -85,6 +85,11 @@ def level_of(x: Tensor, levels: int) -> Tensor:
     return (x * (levels - 1)).round().clamp(0, levels - 1)
 
 
+def as_stored(x: Tensor, levels: int) -> Tensor:
+    """The grey of each pixel's level, of so many as it is stored with: in {k/(levels-1)}, any noise gone."""
+    return level_of(x, levels) / (levels - 1)
+
+
 def bin_around(x: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     """The edges of the bin around x's level, the outermost bins open: two of (..., n_pixels)."""
     k, half = level_of(x, levels), 0.5 / (levels - 1)
@@ -109,6 +114,11 @@ def scores(likelihood: Likelihood, levels: int) -> bool:
 def bits_per_pixel(log_mass: float, n_pixels: int, kl: float = 0.0) -> float:
     """Of ln P(x|z,w) of an image's grey levels and, with the KL, of what bounds ln P(x|w): nats per image to bits."""
     return (kl - log_mass) / (n_pixels * math.log(2))
+
+
+def uniform_bits(levels: int) -> float:
+    """Bits per pixel of a guess that gives every level the same probability."""
+    return math.log2(levels)
 
 
 def noise_like(mean: Tensor, generator: Generator | None) -> Tensor:

@@ -75,8 +75,8 @@ class ContinuousBernoulli(Likelihood):
     """
 
     name: ClassVar[str] = "Continuous Bernoulli"
-    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d C(\lambda_d)\,\lambda_d^{x_d}(1-\lambda_d)^{1-x_d}"
-    link: ClassVar[str] = r"\lambda=\mathrm{sigmoid}(f(z,w))"
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\prod_d C_d\,\lambda_d^{x_d}(1-\lambda_d)^{1-x_d}"
+    link: ClassVar[str] = r"\lambda=\mathrm{sigmoid}(f(z,w)),\ C_d=C(\lambda_d)"
     mean_symbol: ClassVar[str] = ""
     loss_line: ClassVar[str] = "-torch.distributions.ContinuousBernoulli(logits=f).log_prob(x).sum(-1)"
     support: ClassVar[Support] = Support.UNIT_INTERVAL

@@ -127,7 +127,7 @@ class GaussianShared(GaussianLearned):
     """
 
     name: ClassVar[str] = "Gaussian, one learned variance"
-    symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I),\ \sigma\text{ learned}\vphantom{\prod_d}"
+    symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma(w)^2 I)\vphantom{\prod_d}"
     link: ClassVar[str] = r"(\mu,\ln\sigma^2)=(f(z,w),w_\sigma)"
     loss_line: ClassVar[str] = (
         "0.5 * ((x - mu).square().sum(-1) / log_var.exp() + D * (log_var + math.log(2 * math.pi)))"

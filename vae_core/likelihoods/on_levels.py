@@ -33,9 +33,9 @@ class OnLevels(Distribution):
         return Levels(self.values)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        k = (value * (len(self.values) - 1)).round().long()
-        log_probs = self.log_probs.expand(*torch.broadcast_shapes(k.shape, self.batch_shape), -1)
-        return log_probs.gather(-1, k.expand(log_probs.shape[:-1]).unsqueeze(-1)).squeeze(-1)
+        k = (value * (len(self.values) - 1)).round().long().unsqueeze(-1)
+        k, _ = torch.broadcast_tensors(k, self.log_probs[..., :1])
+        return self.log_probs.expand(*k.shape[:-1], -1).gather(-1, k).squeeze(-1)
 
     @property
     def mean(self) -> Tensor:
