@@ -42,7 +42,7 @@ def test_control_and_picture_share_a_screen(page: Page, server: Server) -> None:
     expect(bits(page, "at the floor e⁻³, the others hidden: 0.230")).to_be_in_viewport()
     expect(question).to_be_in_viewport()
     top = question.bounding_box()
-    page.get_by_text("Just show me", exact=True).click()
+    page.get_by_role("radio", name="Just show me").click()
     expect(bits(page, "from the floor e⁻³ to e⁻¹¹: 0.230 to 0.425")).to_be_in_viewport()
     expect(question).to_be_in_viewport()
     assert question.bounding_box() == top
