@@ -21,6 +21,7 @@ from vae_core.errors import CheckpointError, DataError, StoreError
 from vae_core.runs import worker
 from vae_core.runs.connection import Connection
 from vae_core.runs.health import Health
+from vae_core.runs.measure import Measurements
 from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, from_wire
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
@@ -37,7 +38,7 @@ class Launched:
     """A run that Dask has."""
 
     future: Any  # Dask drops the run when we drop this
-    worker: str = ""  # address of the one that began it last; none before it has begun, or when that worker is lost
+    worker: str = ""  # address of the one that is to have it, or began it last; none when that worker is lost
     lost: bool = False
 
 
@@ -53,7 +54,8 @@ class Engine(Health):
         self._connection = Connection(self.address)
         self._client: Any = None
         self._session = ""  # tells this connection's tasks from another's
-        self._slots = 0  # how many runs the workers take at once
+        self.measurements = Measurements()  # what pages ask of the workers besides training
+        self._addresses: list[str] = []  # of the workers, each of which takes one run at a time
         self._launched: dict[str, Launched] = {}  # by run id
         self._stopping: set[str] = set()  # run ids
         self._lock = threading.RLock()  # over the client, what is launched and stopping, and the status of runs
@@ -132,6 +134,7 @@ class Engine(Health):
     def _connect(self) -> None:
         client = self._connection.open()
         client.subscribe_topic(worker.TOPIC, self._on_event)
+        self.measurements.connected(client)
         with self._lock:
             self._session = secrets.token_hex(4)
             self._client = client
@@ -145,7 +148,7 @@ class Engine(Health):
         # Asked after that, so that a worker missing from the answer has gone.
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
         workers = identity["workers"]
-        self._slots = sum(facts["nthreads"] for facts in workers.values())
+        self._addresses = list(workers)
         self._judge(len(workers))
         for run_id, address in began.items():
             if address not in workers:
@@ -160,8 +163,9 @@ class Engine(Health):
         with self._lock:
             self._client = None
             self._launched.clear()
-            self._slots = self.workers = 0
+            self._addresses, self.workers = [], 0
             self._problems.pop("workers", None)
+        self.measurements.disconnected()
         if self.state == "ready":
             self.state = "starting"
         self._connection.close()
@@ -188,15 +192,19 @@ class Engine(Health):
                     self._stopping.discard(run.id)
                     self.store.finish(run.id, "stopped", "Stopped.")
                     continue
-                if len(self._launched) >= self._slots:
+                taken = [launched.worker for launched in self._launched.values()]
+                free = [address for address in self._addresses if address not in taken]
+                if len(taken) >= len(self._addresses) or not free:
                     return
-                self._launch(run)
+                self._launch(run, free[0])
 
-    def _launch(self, run: Run) -> None:
+    def _launch(self, run: Run, on: str) -> None:
         checkpoint = self.store.load_weights(run.resume_from) if run.resume_from else None
         token = self._token(run)
-        future = self._client.submit(worker.train_run, run.spec.to_dict(), checkpoint, token, key=token, pure=False)
-        self._launched[run.id] = Launched(future)
+        task = (worker.train_run, run.spec.to_dict(), checkpoint, token)
+        # On another where that one has just gone. Left to choose, Dask would count a measurement as much as a run.
+        future = self._client.submit(*task, key=token, pure=False, workers=[on], allow_other_workers=True)
+        self._launched[run.id] = Launched(future, on)
         future.add_done_callback(partial(self._on_done, run))
 
     def _forget(self, run_id: str) -> None:
