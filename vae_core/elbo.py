@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from vae_core.likelihoods import LN_2PI
+from vae_core.likelihoods.base import as_stored
 from vae_core.model import VAE
 
 
@@ -46,14 +47,36 @@ def elbo_terms(vae: VAE, x: Tensor, mc_samples: int = 1, generator: Generator | 
     return ElboTerms(reconstruction, kl_to_prior(m, log_var), outputs)
 
 
-def importance_weighted_bound(vae: VAE, x: Tensor, k: int, generator: Generator | None = None) -> Tensor:
-    """ln 1/k sum_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x), in nats: (batch,).
+def log_weights(
+    vae: VAE, x: Tensor, draws: int, generator: Generator | None = None, levels: int | None = None
+) -> Tensor:
+    """ln w_i = ln p(x|z_i,w) p(z_i) / q(z_i|x), z_i ~ q(z|x): (draws, batch) nats. The mean of w is p(x|w), of ln w the
+    ELBO.
+
+    With `levels`, P of the image's grey levels takes the place of p: raises LevelsError where there is none.
+    """
+    m, log_var = vae.encode(x)
+    z = draw_z(m, log_var, draws, generator)  # (draws, batch, latent_dim)
+    log_prior = -0.5 * (z.square() + LN_2PI).sum(-1)
+    log_q = -0.5 * ((z - m).square() / log_var.exp() + log_var + LN_2PI).sum(-1)
+    return log_likelihood(vae, vae.decode(z), x, levels) + log_prior - log_q
+
+
+def log_likelihood(vae: VAE, outputs: Tensor, x: Tensor, levels: int | None = None) -> Tensor:
+    """ln p(x|z,w) as it is trained, or ln P(x|z,w) of one of so many grey levels a pixel: (...,) nats.
+
+    P is of the image as it is stored: any noise on x goes away before it is put on fewer levels than it has.
+    """
+    if levels is None:
+        return vae.likelihood.log_prob(outputs, x)
+    return vae.likelihood.log_mass(outputs, as_stored(x, vae.spec.n_levels), levels).sum(-1)
+
+
+def importance_weighted_bound(
+    vae: VAE, x: Tensor, k: int, generator: Generator | None = None, levels: int | None = None
+) -> Tensor:
+    """ln 1/k sum_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x), in nats: (batch,). With `levels`, of P: see log_weights.
 
     At k = 1 its mean is the ELBO; it rises with k towards ln p(x). Burda, Grosse & Salakhutdinov 2016, eq. 8.
     """
-    m, log_var = vae.encode(x)
-    z = draw_z(m, log_var, k, generator)  # (k, batch, latent_dim)
-    log_likelihood = vae.likelihood.log_prob(vae.decode(z), x)  # (k, batch)
-    log_prior = -0.5 * (z.square() + LN_2PI).sum(-1)
-    log_q = -0.5 * ((z - m).square() / log_var.exp() + log_var + LN_2PI).sum(-1)
-    return torch.logsumexp(log_likelihood + log_prior - log_q, dim=0) - math.log(k)
+    return torch.logsumexp(log_weights(vae, x, k, generator, levels), dim=0) - math.log(k)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,8 +10,8 @@ import torch
 from torch import Generator, Tensor
 
 from vae_core.elbo import elbo_terms
-from vae_core.errors import LevelsError
-from vae_core.likelihoods import GaussianLearned, Likelihood
+from vae_core.likelihoods import GaussianLearned
+from vae_core.likelihoods.base import bits_per_pixel as bits_per_pixel, scores as scores
 from vae_core.model import VAE
 
 ACTIVE_KL = 0.01  # nats a latent must carry on average to count as active; Burda et al. 2016 use 0.01 on variances
@@ -76,20 +75,6 @@ def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evalu
     total_kl = float(kl_per_latent.sum())
     means = Means(reconstruction, total_kl, reconstruction - total_kl, mse_mean, log_mass if scored else None)
     return Evaluation(means, kl_per_latent, sigma)
-
-
-def scores(likelihood: Likelihood, levels: int) -> bool:
-    """Whether it gives each of so many grey levels a probability."""
-    try:
-        likelihood.check_levels(levels)
-    except LevelsError:
-        return False
-    return True
-
-
-def bits_per_pixel(log_mass: float, n_pixels: int, kl: float = 0.0) -> float:
-    """Of ln P(x|z,w) of an image's grey levels and, with the KL, of what bounds ln P(x|w): nats per image to bits."""
-    return (kl - log_mass) / (n_pixels * math.log(2))
 
 
 def sigma_stats(vae: VAE, outputs: Tensor, before: SigmaStats | None = None, share: float = 1.0) -> SigmaStats | None:

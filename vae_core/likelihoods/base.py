@@ -11,6 +11,7 @@ import math
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
+from vae_core.errors import LevelsError
 from vae_core.lazy_torch import torch
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ def level_of(x: Tensor, levels: int) -> Tensor:
     return (x * (levels - 1)).round().clamp(0, levels - 1)
 
 
+def as_stored(x: Tensor, levels: int) -> Tensor:
+    """The grey of each pixel's level, of so many as it is stored with: in {k/(levels-1)}, any noise gone."""
+    return level_of(x, levels) / (levels - 1)
+
+
 def bin_around(x: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     """The edges of the bin around x's level, the outermost bins open: two of (..., n_pixels)."""
     k = level_of(x, levels)
@@ -94,6 +100,20 @@ def bin_around(x: Tensor, levels: int) -> tuple[Tensor, Tensor]:
 def log1mexp(t: Tensor) -> Tensor:
     """ln(1 - e^-t) for t > 0, exact to an ulp of 1."""
     return torch.log(-torch.expm1(-t))
+
+
+def scores(likelihood: Likelihood, levels: int) -> bool:
+    """Whether it gives each of so many grey levels a probability."""
+    try:
+        likelihood.check_levels(levels)
+    except LevelsError:
+        return False
+    return True
+
+
+def bits_per_pixel(log_mass: float, n_pixels: int, kl: float = 0.0) -> float:
+    """Of ln P(x|z,w) of an image's grey levels and, with the KL, of what bounds ln P(x|w): nats per image to bits."""
+    return (kl - log_mass) / (n_pixels * math.log(2))
 
 
 def noise_like(mean: Tensor, generator: Generator | None) -> Tensor:
