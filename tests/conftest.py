@@ -20,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def denormals_kept() -> Iterator[None]:
-    """train() flushes denormals to zero for its whole thread; no test may depend on which one ran before."""
+    """train() flushes denormals to zero for its whole thread; no test may depend on what ran before."""
+    torch.set_flush_denormal(False)
     yield
     torch.set_flush_denormal(False)

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from vae_core import LIKELIHOODS, VAE, RunSpec, elbo_terms, load_dataset
-from vae_core.evaluation import ACTIVE_KL, Evaluation, Means, evaluate, sigma_stats
+from vae_core.evaluation import ACTIVE_KL, Evaluation, Means, bits_per_pixel, evaluate, sigma_stats
+from vae_core.feed import binarized
 from vae_core.likelihoods import GaussianLearned
 
 
@@ -113,7 +114,34 @@ def test_a_latent_that_ignores_the_image_is_not_active() -> None:
 def test_sigma_is_told_where_it_is_learned(likelihood: str) -> None:
     vae = VAE(small(likelihood=likelihood))
     stats = evaluate(vae, iter([images(5)]), generator()).sigma
-    assert (stats is not None) == vae.likelihood.learns_sigma
+    assert (stats is not None) == (likelihood in ("gaussian_learned", "gaussian_shared"))
+    if likelihood == "gaussian_shared" and stats is not None:  # one for all pixels, which begins at 1
+        assert (stats.smallest, stats.median, stats.largest, stats.pixels_on_floor) == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("binarize", ["none", "threshold", "stochastic"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_the_probability_of_the_levels_is_told_where_there_is_one(likelihood: str, binarize: str) -> None:
+    vae, x = VAE(small(likelihood=likelihood, binarize=binarize)), images(5)
+    levels = 17 if binarize == "none" else 2
+    x = binarized(x, binarize, generator(1))
+    means = evaluate(vae, iter([x[:3], x[3:]]), generator()).means
+    if likelihood == "bernoulli" and levels == 17:
+        assert means.log_mass is None
+        return
+    draws = generator()
+    expected = [
+        vae.likelihood.log_mass(elbo_terms(vae, part, 1, draws).outputs, part, levels) for part in (x[:3], x[3:])
+    ]
+    assert means.log_mass == pytest.approx(torch.cat(expected, 1).sum().item() / 5, rel=1e-5)
+    if vae.likelihood.kind == "mass":  # then the objective is this probability already
+        assert means.log_mass == pytest.approx(means.reconstruction, rel=1e-5)
+
+
+def test_bits_per_pixel() -> None:
+    """Eight bits a pixel for a guess over 256 levels, and an ELBO costs its KL more."""
+    assert bits_per_pixel(-784 * math.log(256), 784) == pytest.approx(8)
+    assert bits_per_pixel(-100.0, 64, kl=10.0) == pytest.approx(110 / 64 / math.log(2))
 
 
 def test_sigma_stats_of_known_outputs() -> None:

@@ -19,7 +19,7 @@ from hypothesis import given, strategies as st
 from tests.specs import CHOICES, MAX_LAYERS, REAL, WHOLE, small
 from vae_core import LIKELIHOODS, VAE, RunSpec, SpecError
 from vae_core.catalogue import DATASETS
-from vae_core.spec import cost
+from vae_core.spec import cost, make_likelihood
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @st.composite
 def specs(draw: st.DrawFn) -> RunSpec:
     """Specs well inside the limits on memory and time."""
-    whole = {"latent_dim": 64, "mc_samples": 8, "epochs": 20, "seed": 2**31 - 1}
+    whole = {"latent_dim": 64, "mc_samples": 8, "epochs": 20, "seed": 2**31 - 1, "levels": 32}
     values: dict[str, Any] = {name: draw(st.integers(int(WHOLE[name][0]), high)) for name, high in whole.items()}
     values |= {name: draw(st.floats(low, high)) for name, (low, high) in REAL.items()}
     values |= {name: draw(st.sampled_from(allowed)) for name, allowed in CHOICES.items()}
@@ -104,10 +104,29 @@ LIKELIHOOD_SETTINGS = {name for kind in LIKELIHOODS.values() for name in kind.se
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("name", [f.name for f in fields(RunSpec)])
 def test_a_field_is_part_of_the_identity_where_it_is_used(likelihood: str, name: str) -> None:
-    spec = small(likelihood=likelihood, sigma=0.5, variance_floor=0.01, held_out=0.1)
+    spec = small(likelihood=likelihood, sigma=0.5, variance_floor=0.01, held_out=0.1, levels=5, dequantize="uniform")
     used = name not in LIKELIHOOD_SETTINGS or name in LIKELIHOODS[likelihood].settings
+    if name == "dequantize":  # noise is for densities
+        used = LIKELIHOODS[likelihood].kind == "density"
     assert (changed(spec, name).id != spec.id) == used
     assert (name in spec.to_dict()) == used
+
+
+def test_a_softmax_has_no_more_levels_than_the_pixels() -> None:
+    coins = small(likelihood="categorical", binarize="threshold", levels=9)
+    assert coins.levels == make_likelihood(coins).levels == 2  # type: ignore[attr-defined]
+    assert coins.id == small(likelihood="categorical", binarize="threshold").id != small(likelihood="categorical").id
+    assert small(likelihood="categorical", levels=32).levels == 17
+    assert make_likelihood(small(likelihood="discretized_logistic")).levels == 17  # type: ignore[attr-defined]
+    assert make_likelihood(RunSpec(likelihood="discretized_logistic")).levels == 256  # type: ignore[attr-defined]
+
+
+def test_where_ln_p_is_the_log_of_nothing() -> None:
+    """x outside the support of p: grey or noisy pixels under coins, and nothing else here."""
+    for binarize in CHOICES["binarize"]:
+        for noise in CHOICES["dequantize"]:
+            loss = {key for key in LIKELIHOODS if small(likelihood=key, binarize=binarize, dequantize=noise).loss_only}
+            assert loss == ({"bernoulli"} if binarize == "none" else set())
 
 
 def test_each_setting_belongs_to_its_likelihood() -> None:

@@ -53,7 +53,8 @@ def run_train(spec: RunSpec, device: str | None, as_json: bool) -> int:
         print(json.dumps({**facts, "status": snapshot.status, **result}))
     else:
         for part in ("train", "held_out"):
-            print(part, "  ".join(f"{name} {value:.4f}" for name, value in result[part].items()))
+            told = {name: value for name, value in result[part].items() if value is not None}
+            print(part, "  ".join(f"{name} {value:.4f}" for name, value in told.items()))
         print(f"{kind}, {result['active_latents']} active latents, {snapshot.seconds:.1f} s")
     return 0 if snapshot.status == "done" else 1
 

@@ -12,31 +12,8 @@ from torch import Generator, Tensor
 from vae_core.elbo import elbo_terms
 from vae_core.likelihoods import GaussianLearned
 from vae_core.likelihoods.base import bits_per_pixel as bits_per_pixel, scores as scores
+from vae_core.measures import ACTIVE_KL as ACTIVE_KL, Means as Means, SigmaStats as SigmaStats
 from vae_core.model import VAE
-
-ACTIVE_KL = 0.01  # nats a latent must carry on average to count as active; Burda et al. 2016 use 0.01 on variances
-
-
-@dataclass(frozen=True)
-class Means:
-    """Means over images: nats per image, and mse per pixel."""
-
-    reconstruction: float
-    kl: float
-    elbo: float
-    mse: float
-    log_mass: float | None = None  # E_q[ln P(x|z,w)], P the probability of the grey levels; None where there is none
-
-
-@dataclass(frozen=True)
-class SigmaStats:
-    """How sure a learned-variance decoder is, over all pixels of all images looked at."""
-
-    smallest: float
-    median: float  # of the first batch
-    largest: float
-    floor: float
-    pixels_on_floor: float  # a mean over images: of the n_pixels, how many have sigma at the floor
 
 
 @dataclass(frozen=True)
@@ -65,7 +42,9 @@ def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evalu
     for x in batches:
         terms = elbo_terms(vae, x, 1, generator)  # one draw of z: the mean is over many images already
         mse = (x - vae.likelihood.mean(terms.outputs)).square().mean((0, 2))  # (batch,)
-        mass = vae.likelihood.log_mass(terms.outputs, x, levels).sum() if scored else mse.new_zeros(())
+        mass = terms.reconstruction.sum()  # of a mass, on the levels of its pixels, ln P is ln p
+        if scored and vae.likelihood.kind == "density":
+            mass = vae.likelihood.log_mass(terms.outputs, x, levels).sum()
         sums += torch.stack([terms.reconstruction.sum(), mse.sum(), mass]).cpu().double()
         kl += terms.kl.sum(0).cpu().double()
         count += len(x)

@@ -215,7 +215,7 @@ def cost(spec: RunSpec) -> Cost:
     # A step costs 2 flops a weight and row forward and 4 backward. Held at the worst moment, in units of the weights:
     # themselves, gradients, Adam's two moments, two copies of the last good state (3 each) and a third as bytes.
     step_flops = 6.0 * (encoder_weights * spec.batch_size + decoder_weights * rows)
-    parameters = encoder_weights + decoder_weights
+    parameters = encoder_weights + decoder_weights + make_likelihood(spec).n_shared
     memory = 4.0 * (13 * parameters + 4 * width * rows)
     snapshot_seconds = 2.0 * parameters * LIVE_IMAGES / NOMINAL_FLOPS + 0.01
     step_seconds = step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS + snapshot_seconds / snapshot_stride(spec)

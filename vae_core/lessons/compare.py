@@ -19,7 +19,7 @@ from vae_core.likelihoods.base import bits_per_pixel, scores
 from vae_core.spec import RunSpec, make_likelihood
 
 if TYPE_CHECKING:
-    from vae_core.evaluation import Means
+    from vae_core.measures import Means
     from vae_core.model import VAE
 
 COUNT = 0.5  # added to every level before counting: Jeffreys' prior

@@ -92,9 +92,9 @@ def as_stored(x: Tensor, levels: int) -> Tensor:
 
 def bin_around(x: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     """The edges of the bin around x's level, the outermost bins open: two of (..., n_pixels)."""
-    k = level_of(x, levels)
-    lower = (k - 0.5) / (levels - 1) - OPEN * (1 - k).clamp(min=0)
-    return lower, (k + 0.5) / (levels - 1) + OPEN * (k - (levels - 2)).clamp(min=0)
+    k, half = level_of(x, levels), 0.5 / (levels - 1)
+    centre = k / (levels - 1)
+    return centre - half - OPEN * (1 - k).relu(), centre + half + OPEN * (k - (levels - 2)).relu()
 
 
 def log1mexp(t: Tensor) -> Tensor:

@@ -129,7 +129,9 @@ class GaussianShared(GaussianLearned):
     name: ClassVar[str] = "Gaussian, one learned variance"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I),\ \sigma\text{ learned}\vphantom{\prod_d}"
     link: ClassVar[str] = r"(\mu,\ln\sigma^2)=(f(z,w),w_\sigma)"
-    loss_line: ClassVar[str] = "0.5 * ((x - mu).square() / log_var.exp() + log_var + math.log(2 * math.pi)).sum(-1)"
+    loss_line: ClassVar[str] = (
+        "0.5 * ((x - mu).square().sum(-1) / log_var.exp() + D * (log_var + math.log(2 * math.pi)))"
+    )
     learns_sigma: ClassVar[bool] = False
     n_shared: ClassVar[int] = 1
 
@@ -162,7 +164,7 @@ def normal_log_mass(mean: Tensor, inverse_sigma: Tensor | float, x: Tensor, leve
     lower, upper = bin_around(x, levels)
     above, below = (upper - mean) * inverse_sigma, (mean - lower) * inverse_sigma
     near, far = torch.minimum(above, below), torch.maximum(above, below)
-    easy = torch.log(_ndtr(near) - _ndtr(-far))
+    easy = torch.log(_ndtr(near.clamp(min=DEEP)) - _ndtr(-far))
     if near.min() > DEEP and (near + far).min() > THIN:
         return easy
     hard = (near < DEEP) | (near + far < THIN)  # there the slow way, in float64
@@ -173,11 +175,11 @@ def normal_log_mass(mean: Tensor, inverse_sigma: Tensor | float, x: Tensor, leve
 
 def log_ndtr(t: Tensor) -> Tensor:
     """ln Phi(t): torch's own, several times faster."""
-    easy = torch.log(_ndtr(t))
+    easy = torch.log(_ndtr(t.clamp(min=DEEP)))
     if t.min() > DEEP:
         return easy
     return easy.masked_scatter(t < DEEP, torch.special.log_ndtr(t[t < DEEP]))
 
 
 def _ndtr(t: Tensor) -> Tensor:
-    return 0.5 * torch.erfc(-SQRT_HALF * t.clamp(min=DEEP))
+    return 0.5 * torch.erfc(-SQRT_HALF * t)
