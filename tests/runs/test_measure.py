@@ -188,10 +188,8 @@ class Client:
         self.handler = handler
 
     def submit(self, *task: Any, key: str, **how: Any) -> Any:
-        future = SimpleNamespace(
-            key=key, status="pending", add_done_callback=lambda call: setattr(future, "call", call)
-        )
-        self.futures[key] = future
+        future = self.futures[key] = SimpleNamespace(key=key, status="pending")
+        future.add_done_callback = lambda call: setattr(self.futures[key], "call", call)
         return future
 
     def finish(self, key: str, result: Any) -> None:
