@@ -12,11 +12,12 @@ from pages.compare.asking import Question, answers
 from pages.compare.charts import QUIET, Look, draw, figure, looks
 from pages.shared.words import Parts
 from vae_core.lessons.compare_measures import noise
+from vae_core.lessons.compare_verdict import overall_sigma
 from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
 
 CENTRAL = (50, 90, 99)  # %, of the intervals that `Pit.coverage` is for
-MOST_IMAGES = 1000
+MOST_IMAGES, ACROSS = 1000, 3
 Found = Mapping[str, Any]  # the fields of a `Calibration`
 
 
@@ -44,12 +45,13 @@ def _show_calibration(specs: Sequence[RunSpec], names: Mapping[str, str], found:
     _coverage(names, found)
     how = {run_id: look for run_id, look in looks(specs).items() if run_id in found}
     highest = 1.1 * max(max(one["mass"]["shares"]) for one in found.values())
-    across = st.columns(min(3, len(how)))
-    for i, (run_id, look) in enumerate(how.items()):
-        with across[i % len(across)], st.container(border=True):
-            st.markdown(f"**{names[run_id]}**")
-            _pit(found[run_id]["mass"], look, highest, run_id, names[run_id])
-            _sigmas(found[run_id], look, run_id, names[run_id])
+    shown = list(how.items())
+    for start in range(0, len(shown), ACROSS):
+        for (run_id, look), column in zip(shown[start : start + ACROSS], st.columns(min(ACROSS, len(shown)))):
+            with column, st.container(border=True):
+                st.markdown(f"**{names[run_id]}**")
+                _pit(found[run_id]["mass"], look, highest, run_id, names[run_id])
+                _sigmas(found[run_id], look, run_id, names[run_id])
 
 
 def _coverage(names: Mapping[str, str], found: Mapping[str, Found]) -> None:
@@ -65,21 +67,26 @@ def _coverage(names: Mapping[str, str], found: Mapping[str, Found]) -> None:
         alt="How much of the held-out pixels falls within each run's central intervals",
     )
     off = {names[run_id]: one["mass"]["coverage"][1] - CENTRAL[1] / 100 for run_id, one in found.items()}
-    spread = {names[run_id]: one["residual_deviation"] for run_id, one in found.items()}
     worst = max(off, key=lambda name: abs(off[name]))
-    widest, narrowest = min(spread, key=spread.__getitem__), max(spread, key=spread.__getitem__)
+    claims = {names[run_id]: overall_sigma(one["sigma_asked"], one["sigma_found"]) for run_id, one in found.items()}
+    ratio = {name: got / asked for name, (asked, got) in claims.items()}
+    noisiest, surest = min(ratio, key=ratio.__getitem__), max(ratio, key=ratio.__getitem__)
     lines = [
         f"The central 90 % interval is furthest off under **{worst}**: {100 * (0.9 + off[worst]):.1f} % of the pixels "
         "fall within."
     ]
-    if spread[widest] < 1:
-        lines.append(
-            f"**{widest}** claims the most noise for what it leaves: its residuals spread {spread[widest]:.2f} times "
-            "as far as its σ says."
-        )
-    if spread[narrowest] > 1:
-        lines.append(f"**{narrowest}** claims the least: {spread[narrowest]:.2f} times as far.")
+    for name, holds, how in ((noisiest, ratio[noisiest] < 1, "too much"), (surest, ratio[surest] > 1, "too little")):
+        if holds:
+            asked, got = claims[name]
+            lines.append(
+                f"**{name}** claims {how} noise, most of all: over all pixels its σ is {asked:.3f} and the residual "
+                f"found {got:.3f} (roots of the means of squares)."
+            )
     st.markdown("\n".join(f"- {line}" for line in lines))
+    st.caption(
+        "The deviation of residual/σ weighs sure misses: one pixel that lies 100 σ off counts as much as 10,000 that "
+        "lie one σ off."
+    )
 
 
 def _pit(pit: Found, look: Look, highest: float, run_id: str, name: str) -> None:

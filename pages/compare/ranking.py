@@ -16,9 +16,10 @@ from vae_core.lessons.compare import Baselines
 from vae_core.lessons.compare_verdict import Score, know_nothing, verdict
 from vae_core.spec import RunSpec
 
-VEGA_SHAPES = dict(
-    zip(SYMBOLS, ["circle", "square", "diamond", "cross", "stroke", "triangle-up", "triangle-down", "wedge"])
-)
+_X = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"
+_STAR = "M0,-1L.22,-.31L.95,-.31L.36,.12L.59,.81L0,.38L-.59,.81L-.36,.12L-.95,-.31L-.22,-.31Z"
+_HEXAGON = "M0,-1L.87,-.5L.87,.5L0,1L-.87,.5L-.87,-.5Z"
+VEGA = dict(zip(SYMBOLS, ["circle", "square", "diamond", "cross", _X, "triangle-up", _STAR, _HEXAGON], strict=True))
 ROW = 40  # pixels
 OWN = "own number, the ELBO of its own p: nats per image"
 BITS = "bits per pixel, at most: fewer is better"
@@ -34,7 +35,7 @@ def show_own(specs: Sequence[RunSpec], names: Mapping[str, str], scores: Mapping
     best = max(scores, key=lambda name: scores[name].own)
     alt = f"Each run's own number in nats, not comparable: {best} shows the highest, {nats(scores[best].own)}"
     marks = [{"mark": {"type": "bar", "height": 10, "color": QUIET, "opacity": 0.6}}]
-    _rows(rows, order, OWN, marks, "compare own", alt)
+    _rows(rows, OWN, marks, "compare own", alt)
 
 
 def show_bits(
@@ -42,14 +43,14 @@ def show_bits(
 ) -> None:
     """One dot a run, and the two models that know no z as lines."""
     st.markdown("**What the image itself gets**")
-    st.markdown(BADGES["mass"].replace(", nats", ", bits per pixel"))
+    st.markdown(":blue-badge[−log₂ of a probability mass, bits per pixel]")
     how = {names[run_id]: look for run_id, look in looks(specs).items()}
     rows = [
         {"run": name, "value": scores[name].bits, "text": f"{scores[name].bits:.3f}", "shape": how[name].symbol}
         for name in order
     ]
     colours = {"domain": order, "range": [how[name].colour for name in order]}
-    shapes = {"domain": list(SYMBOLS), "range": [VEGA_SHAPES[one] for one in SYMBOLS]}
+    shapes = {"domain": list(VEGA), "range": list(VEGA.values())}
     dot = {
         "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
         "encoding": {
@@ -63,7 +64,7 @@ def show_bits(
         f"Bits per pixel: {order[0]} gives the images the most probability, {scores[order[0]].bits:.3f}; {order[-1]} "
         f"the least, {scores[order[-1]].bits:.3f}; each pixel's histogram {known.histogram_bits:.3f}"
     )
-    _rows(rows, order, BITS, marks, "compare bits", alt)
+    _rows(rows, BITS, marks, "compare bits", alt)
     st.caption(
         f"Dashed: each pixel's histogram, knows no z, {known.histogram_bits:.3f}. Dotted: every level alike, "
         f"{known.uniform_bits:.3f}."
@@ -82,22 +83,19 @@ def _line(name: str, at: float, dash: list[int]) -> dict[str, Any]:
     }
 
 
-def _rows(
-    rows: list[dict[str, Any]], order: list[str], title: str, marks: list[dict[str, Any]], key: str, alt: str
-) -> None:
+def _rows(rows: list[dict[str, Any]], title: str, marks: list[dict[str, Any]], key: str, alt: str) -> None:
     """A row for each run, its name above the mark: beside it, there would be no room on a telephone."""
     for row in rows:
         row["label"] = f"{row['run']}: {row['text']}"
-    axis = {"labels": False, "ticks": False, "domain": False, "grid": False}
-    y = {"field": "run", "type": "nominal", "sort": order, "title": None, "axis": axis}
+    above = {"labelAlign": "left", "labelPadding": -4, "labelOffset": -13, "labelLimit": 0}
+    axis = {"ticks": False, "domain": False, "grid": False, **above}
+    y = {"field": "label", "type": "nominal", "sort": [row["label"] for row in rows], "title": None, "axis": axis}
     x = {"field": "value", "type": "quantitative", "title": title, "axis": {"tickCount": 5}}
-    names = {
-        "mark": {"type": "text", "align": "left", "dy": -13, "fontSize": 12, "color": QUIET},
-        "encoding": {"x": {"value": 2}, "text": {"field": "label"}, "y": y},
-    }
-    drawn = [mark | {"encoding": {"x": x, "y": y, **mark.get("encoding", {})}} for mark in marks]
-    drawn = [mark | {"encoding": {k: v for k, v in mark["encoding"].items() if v is not None}} for mark in drawn]
-    st.vega_lite_chart(pd.DataFrame(rows), {"layer": [*drawn, names]}, height=ROW * len(rows) + 50, key=key, alt=alt)
+    layers = []
+    for mark in marks:
+        encoding = {"x": x, "y": y, **mark.get("encoding", {})}
+        layers.append(mark | {"encoding": {name: how for name, how in encoding.items() if how is not None}})
+    st.vega_lite_chart(pd.DataFrame(rows), {"layer": layers}, height=ROW * len(rows) + 50, key=key, alt=alt)
 
 
 # In words ------------------------------------------------------------------------------------------------------------

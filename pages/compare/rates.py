@@ -57,16 +57,19 @@ def show_rates(
         spec = next(spec for spec in specs if spec.id == run_id)
         trail = trail_of(spec, engine) if levels == spec.n_levels else []
         end = ends[run_id]
-        x, y = zip(*trail, (end.rate_bits, end.distortion_bits))
-        sizes = [0] * len(trail) + [12]
+        line = {"color": look.colour, "dash": look.dash, "width": 1.5}
+        if trail:
+            x, y = zip(*trail)
+            drawn.add_trace(Scatter(x=x, y=y, mode="lines", line=line, legendgroup=run_id, showlegend=False))
         drawn.add_trace(
             Scatter(
-                x=x,
-                y=y,
+                x=[end.rate_bits],
+                y=[end.distortion_bits],
                 name=names[run_id],
+                legendgroup=run_id,
                 mode="lines+markers",
-                line={"color": look.colour, "dash": look.dash, "width": 1.5},
-                marker={"symbol": look.symbol, "size": sizes, "color": look.colour, "opacity": 1},
+                line=line,
+                marker={"symbol": look.symbol, "size": 12, "color": look.colour},
             )
         )
     by_rate = sorted(ends, key=lambda run_id: ends[run_id].rate_bits)

@@ -23,8 +23,17 @@ ON_BOARD = {spec.id: spec for spec in (SHIPPED | EXPERIMENTS).values()}  # their
 DEFAULT = [spec.id for spec in SHIPPED.values()]
 
 
+MOST = 12  # at once: each draws a figure that a browser has no more than 16 of
+
+
 def _each(read: Any) -> Any:
-    return lambda name, texts: list(dict.fromkeys(read(name, [text]) for text in texts))
+    def read_all(name: str, texts: list[str]) -> list[str]:
+        found = list(dict.fromkeys(read(name, [text]) for text in texts))
+        if len(found) > MOST:
+            raise SpecError(name, f"{name} names {len(found)} runs; allowed: at most {MOST}.")
+        return found
+
+    return read_all
 
 
 # Runs by their ids, and own ones with all their settings, so that they can be trained where they are not.
@@ -48,9 +57,10 @@ def choose(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     chosen = st.multiselect(
         "Runs",
         list(dict.fromkeys([*known, *settings["run"]])),
-        format_func=lambda run_id: label((known | told)[run_id]) if run_id in known | told else f"Run {run_id}",
-        help="Those that ship with the app, and what you trained on the Train page.",
+        format_func=lambda run_id: _called(run_id, known | told),
+        help="Those that ship with the app, trained on the same black-and-white digits, and what you trained.",
         placeholder="Choose runs",
+        max_selections=MOST,
         **settings.keep("run"),
     )
     here_alone = [run_id for run_id in chosen if run_id in own | told and run_id not in ON_BOARD]
@@ -59,6 +69,12 @@ def choose(settings: PageSettings, engine: Engine) -> list[RunSpec]:
         if run_id not in known:
             offer(run_id, told.get(run_id), engine)
     return [known[run_id] for run_id in chosen if run_id in known]
+
+
+def _called(run_id: str, known: Mapping[str, RunSpec]) -> str:
+    if run_id in DEFAULT:
+        return f"{title(known[run_id])} · shipped"
+    return label(known[run_id]) if run_id in known else f"Run {run_id}"
 
 
 def short_names(specs: Sequence[RunSpec]) -> dict[str, str]:

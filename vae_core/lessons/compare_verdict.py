@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -85,3 +85,8 @@ def know_nothing(n_pixels: int, levels: int) -> KnowNothing:
     return KnowNothing(
         deviation**2, n_pixels * float(np.logaddexp.reduce(log_component)), bits_per_pixel(math.log(mass), 1)
     )
+
+
+def overall_sigma(asked: Sequence[float], found: Sequence[float]) -> tuple[float, float]:
+    """Of the sigmas of each pixel, (n_pixels,) each, those of all: root mean squares."""
+    return math.sqrt(np.mean(np.square(asked))), math.sqrt(np.mean(np.square(found)))
