@@ -27,21 +27,29 @@ def noise_left(code: LossCode, dataset: str) -> float:
     return assumed.noise_left(code, images(dataset, code.loss), eigenvalues(dataset))
 
 
-def show_forecast(code: LossCode, right: LossCode, dataset: str, words: Parts) -> None:
+def _forecast(code: LossCode, dataset: str) -> assumed.Forecast:
+    return assumed.forecast(code, eigenvalues(dataset), excess_error(dataset, code.loss))
+
+
+def outlook_of(code: LossCode, dataset: str) -> str:
+    best = exact.best_variance(eigenvalues(dataset), code.latent_dim)
+    return assumed.outlook(code, _forecast(code, dataset), best)
+
+
+def show_forecast(codes: dict[str, LossCode], outlook: str, dataset: str, words: Parts) -> None:
+    """A column for each code by its name; what the first will come to, in words."""
     st.markdown(words["Forecast"])
-    codes = {"What you wrote": code} if assumed.right_already(code) else {"What you wrote": code, "Corrected": right}
-    values = eigenvalues(dataset)
-    forecasts = [assumed.forecast(one, values, excess_error(dataset, one.loss)) for one in codes.values()]
+    first, *_ = codes.values()
+    forecasts = [_forecast(one, dataset) for one in codes.values()]
     rows = [["", *codes], ["---"] * (len(codes) + 1), ["What it assumes", *map(noise_words, codes.values())]]
     linear = [one.linear for one in forecasts if one.linear]
     if linear:
         rows += [
-            ["Linear decoder: latents in use", *(f"{one.active} of {code.latent_dim}" for one in linear)],
+            ["Linear decoder: latents in use", *(f"{one.active} of {first.latent_dim}" for one in linear)],
             ["Linear decoder: KL, nats", *(nats(one.kl) for one in linear)],
             ["Linear decoder: ln p(x|w), nats, density", *(nats(one.log_likelihood) for one in linear)],
         ]
     rows.append(["Any decoder: KL at most, nats", *(number(one.most_kl) for one in forecasts)])
-    outlook = assumed.outlook(code, forecasts[0], exact.best_variance(values, code.latent_dim))
     show, icon = (
         (st.info, ":material/info:") if outlook in ("fair", "no forecast") else (st.warning, ":material/warning:")
     )

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.assumed.gallery import Report
 from pages.shared.address import PageSettings, choice, parse, real, whole
 from vae_core.catalogue import DATASETS
-from vae_core.lessons.assumed import LOSSES, REDUCTIONS, LossCode
+from vae_core.lessons.assumed import LOSSES, RANGES, REDUCTIONS, LossCode
 
 BUNDLED = [key for key, info in DATASETS.items() if info.openml is None]
 LOSS_NAMES = {
@@ -16,11 +16,13 @@ LOSS_NAMES = {
     "bce_grey": "Binary cross-entropy, grey pixels",
     "bce_binary": "Binary cross-entropy, black-and-white pixels",
 }
+RANGE_NAMES = {key: f"{black} to {white}".replace("-", "−") for key, (black, white) in RANGES.items()}
 SETTINGS = PageSettings(
     "assumed",
     {
         "loss": choice(LOSSES, "squared"),
         "half": choice(["no", "yes"], "no"),
+        "pixel_range": choice(RANGE_NAMES, "0..1"),
         "pixels": choice(REDUCTIONS, "mean"),
         "batch": choice(REDUCTIONS, "mean"),
         "latents": choice(REDUCTIONS, "sum"),
@@ -38,6 +40,13 @@ def form() -> LossCode:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.selectbox("The error", LOSSES, format_func=LOSS_NAMES.__getitem__, width=320, **SETTINGS.keep("loss"))
             SETTINGS.one_of("half", "½ before it", disabled=SETTINGS["loss"] != "squared")
+            SETTINGS.one_of(
+                "pixel_range",
+                "Pixels run from",
+                disabled=SETTINGS["loss"].startswith("bce"),
+                help="Black and white in your code. σ² scales with the square of their distance. Cross-entropy needs 0 "
+                "to 1: beyond, it has no lower bound.",
+            )
             SETTINGS.one_of("pixels", "Over pixels")
             SETTINGS.one_of("batch", "Over the batch")
         with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -33,19 +33,20 @@ def noise_words(code: LossCode) -> str:
 def show_meaning(code: LossCode, words: Parts) -> None:
     found = meaning(code)
     kind = BADGES[LIKELIHOODS[found.likelihood].support.kind]
-    badge = kind if found.normalised else ":orange-badge[a loss, ln of no distribution]"
+    badge = kind if found.normalised else ":orange-badge[a loss, no ln p of grey pixels]"
+    pixels = " on pixels from 0 to 1" if code.span != 1 else ""
     if found.parameter == "sigma2":
         st.markdown(f"**p(x|z,w) = N(x; μ, σ²I)** {badge}")
         sentence = (
             f"Every pixel is μ plus Gaussian noise of standard deviation **σ = {number(found.deviation)}**; black "
-            f"to white is 1. The same best weights: ½·SSE + {number(found.value)}·KL."
+            f"to white is 1. The same best weights: ½·SSE + {number(found.value)}·KL{pixels}."
         )
     elif found.parameter == "b":
         st.markdown(f"**p(x|z,w) = Laplace(x; μ, b)**, pixel by pixel {badge}")
         sentence = (
             f"Every pixel is μ plus Laplace noise of scale **b = {number(found.value)}**, standard deviation √2·b = "
             f"{number(found.deviation)}, where black to white is 1. The same best weights: absolute error + "
-            f"β·KL with β = {number(found.value)}."
+            f"β·KL with β = {number(found.value)}{pixels}."
         )
     else:
         name = "p(x|z,w) = Bernoulli(x; λ), pixel by pixel" if found.normalised else "No p(x|z,w)"
@@ -55,6 +56,12 @@ def show_meaning(code: LossCode, words: Parts) -> None:
         sentence += " A Bernoulli has no width that could absorb this factor." if found.normalised else ""
     st.latex(assumed.derivation(code))
     st.markdown(sentence)
+    if code.span != 1:
+        st.markdown(
+            f"R = {code.span} is white less black in your pixels; in their units the noise is {code.span} times "
+            f"{number(found.deviation)}. There ln p(x|z,w) is D ln R = {assumed.units_cost(code):,.0f} nats lower, for "
+            "a density is per unit. That changes no minimum."
+        )
     if not found.normalised:
         st.markdown(words["No likelihood"])
     inside = (
@@ -63,4 +70,7 @@ def show_meaning(code: LossCode, words: Parts) -> None:
         else f"(BCE + {number(found.value)}·KL)"
     )
     offset = f" {'−' if found.offset < 0 else '+'} {number(abs(found.offset))}" if found.offset else ""
-    st.caption(f"Exactly: loss = {number(found.scale)} × {inside}{offset}, in nats per image, averaged over the batch.")
+    st.caption(
+        f"Exactly: loss = {number(found.scale)} × {inside}{offset}, in nats per image{pixels}, averaged over the batch "
+        "(rounded)."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.assumed.forecast import noise_left, show_forecast
+from pages.assumed.forecast import noise_left, outlook_of, show_forecast
 from pages.assumed.form import SETTINGS, code_of, fill_in, form, settings_of
 from pages.assumed.gallery import reports
 from pages.assumed.meaning import noise_words, show_meaning
@@ -33,10 +33,13 @@ with means:
 
 noise = noise_left(code, dataset)
 right = assumed.corrected(code, noise)
+outlook = outlook_of(code, dataset)
+better = "Refined" if outlook == "fair" else "Corrected"  # what is about right needs no correcting
+codes = {"What you wrote": code} if assumed.right_already(code) else {"What you wrote": code, better: right}
 st.subheader("What will happen")
-show_forecast(code, right, dataset, words)
-st.subheader("The corrected lines")
-st.markdown(words["Corrected"])
+show_forecast(codes, outlook, dataset, words)
+st.subheader(f"The {better.lower()} lines")
+st.markdown(words["Better lines"])
 st.code(assumed.lines_corrected(code, noise), language="python", wrap_lines=True)
 if noise:
     st.caption(
@@ -47,7 +50,7 @@ st.subheader("Run it")
 st.markdown(words["Run it"])
 show_engine_state(engine)
 try:
-    show_runs(engine, specs_of(code, right, dataset))
+    show_runs(engine, specs_of(codes, dataset))
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")
 

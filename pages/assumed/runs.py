@@ -1,4 +1,4 @@
-"""The runs: the loss as it was written, and corrected, side by side."""
+"""The runs: the loss as it was written, and corrected or refined, side by side."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from vae_core.spec import RunSpec
 EPOCHS = {"digits": 40}  # of small data; 15 of the others: enough to see a latent wake or stay asleep
 
 
-def specs_of(code: LossCode, right: LossCode, dataset: str) -> dict[str, RunSpec]:
+def specs_of(codes: dict[str, LossCode], dataset: str) -> dict[str, RunSpec]:
     """By lane; what cannot be run is told."""
     epochs = EPOCHS.get(dataset, 15)
     specs = {}
-    try:
-        specs["What you wrote"] = assumed.run_spec(code, dataset, epochs)
-    except SpecError as error:
-        st.info(f"What you wrote cannot be run here: {error}", icon=":material/block:")
-    if not assumed.right_already(code):
-        specs["Corrected"] = assumed.run_spec(right, dataset, epochs)
+    for lane, code in codes.items():
+        try:
+            specs[lane] = assumed.run_spec(code, dataset, epochs)
+        except SpecError as error:
+            st.info(f"{lane} cannot be run here: {error}", icon=":material/block:")
     return specs
 
 

@@ -1,4 +1,4 @@
-"""Between two images: the straight and the spherical path from one code to the other, and how probable each step is."""
+"""Between two images: the straight and the spherical path from one code to the other, and ln p(z) at each step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pages.shared.address import PageSettings
 from pages.shared.held_out import choose_image
 from pages.shared.numbers import nats
 from pages.shared.words import Parts
-from vae_core.lessons.latent import arc, line, log_aggregate, log_prior, means
+from vae_core.lessons.latent import arc, line, log_prior, means
 from vae_core.pictures import grey
 
 STEPS = 11
-COLOURS = {"prior": "#7D7D7D", "aggregate posterior": "#AA3377"}  # no decoder's
+COLOUR = "#7D7D7D"  # no decoder's
 DASHES = {"linear": "solid", "spherical": "dash"}
 MARKERS = {"linear": "circle", "spherical": "diamond-open"}
 
@@ -41,19 +41,16 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     )
     st.caption(f"Means of p(x|z,w), {run.name}, from the code m of one image (0) to that of the other (1).")
     figure = go.Figure()
-    densities = {
-        path: {"prior": log_prior(z), "aggregate posterior": log_aggregate(z, run.codes)} for path, z in paths.items()
-    }
-    for path, of in densities.items():
-        for density, values in of.items():
-            figure.add_scatter(
-                x=shares,
-                y=values,
-                name=f"{density}, {path}",
-                line={"color": COLOURS[density], "dash": DASHES[path]},
-                marker={"symbol": MARKERS[path], "size": 8},
-                hovertemplate="%{y:.1f} nats",
-            )
+    densities = {path: log_prior(z) for path, z in paths.items()}
+    for path, values in densities.items():
+        figure.add_scatter(
+            x=shares,
+            y=values,
+            name=path,
+            line={"color": COLOUR, "dash": DASHES[path]},
+            marker={"symbol": MARKERS[path], "size": 8},
+            hovertemplate="%{y:.1f} nats",
+        )
     figure.update_layout(
         height=360,
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
@@ -61,19 +58,11 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0},
     )
     figure.update_xaxes(title="share of the way", type="linear")
-    figure.update_yaxes(title="ln density of z, nats")
+    figure.update_yaxes(title="ln p(z), nats")
     middle = STEPS // 2
-    half_way = "; ".join(
-        f"{path}: {nats(of['prior'][middle])} nats under the prior, "
-        f"{nats(of['aggregate posterior'][middle])} under the aggregate posterior"
-        for path, of in densities.items()
-    )
-    st.plotly_chart(figure, key="latent.densities", alt=f"Log density of z along both paths. Half-way, {half_way}")
-    st.markdown(f":violet-badge[ln of a probability density of z, nats] Half-way: {half_way}.")
-    st.caption(
-        f"The aggregate posterior here is the average of q(z|x) over the {len(run.codes):,} held-out images. At "
-        "both ends the image's own q(z|x) dominates it; with more images its dips would be shallower."
-    )
+    half_way = "; ".join(f"{path}: {nats(values[middle])} nats" for path, values in densities.items())
+    st.plotly_chart(figure, key="latent.densities", alt=f"ln p(z) along both paths. Half-way, {half_way}")
+    st.markdown(f":violet-badge[ln of a probability density of z, nats] ln p(z) half-way: {half_way}.")
 
 
 def _thumbnail(run: LatentRun, image: int):

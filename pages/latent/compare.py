@@ -12,6 +12,7 @@ from pages.shared.held_out import choose_image
 from pages.shared.naming import label, title
 from pages.shared.words import Parts, decoder_words
 from vae_core.lessons.latent import at_own_code
+from vae_core.likelihoods import Support
 from vae_core.pictures import grey, log_scale
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
@@ -63,12 +64,19 @@ def _show(one: LatentRun, first: LatentRun, image: int, words: Parts) -> None:
         "x": grey(x),
         "mean": grey(found.mean),
         "sample, clipped": grey(found.sample),
-        f"σ, black {SIGMA_BLACK} to white 1 or more": grey(log_scale(found.sigma, SIGMA_BLACK)),
+        f"standard deviation, black {SIGMA_BLACK} to white 1 or more": grey(log_scale(found.sigma, SIGMA_BLACK)),
     }
-    sheet(f"latent.beside {one.spec.id}", rows, f"Image {image} under {one.name}: x, mean, sample, σ", width=260)
+    sheet(
+        f"latent.beside {one.spec.id}",
+        rows,
+        f"Image {image} under {one.name}: x, mean, sample, standard deviation",
+        width=260,
+    )
     low, high = found.sigma_range
+    coin = ", that of a coin: √(λ(1−λ)), at most 0.5" if one.vae.likelihood.support is Support.BOOLEAN else ""
     st.caption(
-        f"KL {one.codes.total_kl:.1f} nats per image, held out. Mean squared error here {found.mse(x):.4f} a pixel; "
-        f"{found.outside:.0%} of the sample's pixels outside [0,1]; σ of a pixel from {low:.3f} to {high:.3f}."
+        f"KL {one.codes.total_kl:.1f} nats per image, held out. Mean squared error here, at z = m, {found.mse(x):.4f} "
+        f"a pixel; {found.outside:.0%} of the sample's pixels outside [0,1]; standard deviation of a pixel from "
+        f"{low:.3f} to {high:.3f}{coin}."
     )
     st.markdown(decoder_words(one.spec.likelihood)["Latent space"])

@@ -20,8 +20,6 @@ function logMixture({ m, s, logS, count }, latents, among, z) {
   return most + Math.log(logs.reduce((sum, value) => sum + Math.exp(value - most), 0) / count);
 }
 
-const logAggregate = (pad) => logMixture(pad.codes, pad.latents, [...pad.z.keys()], pad.z);
-
 function drawGround(pad) {
   const canvas = pad.find(".ground");
   const zoom = Math.min(2, window.devicePixelRatio || 1) * 1.2;

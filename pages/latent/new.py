@@ -25,9 +25,9 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     prior, aggregate = st.columns(2)
     from_prior, from_aggregate = draw_new(run.vae, run.data, run.codes, N, draw)
     with prior:
-        _show(run, "the prior", from_prior, "")
+        _show(run, "the prior", from_prior)
     with aggregate:
-        _show(run, "the aggregate posterior", from_aggregate, ", its own image left out for each z")
+        _show(run, "the aggregate posterior", from_aggregate)
     st.markdown(
         f"What distance is usual? The means at the codes of held-out images, which no training has seen, lie "
         f"{usual:.2f} from their nearest training image (the median). New images that lie much nearer may be copies."
@@ -35,7 +35,7 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["Nearest training image"])
 
 
-def _show(run: LatentRun, name: str, found: NewImages, left_out: str) -> None:
+def _show(run: LatentRun, name: str, found: NewImages) -> None:
     st.subheader(f"z from {name}")
     images, nearest = found.images, found.nearest
     low, high = images.sample_range
@@ -60,9 +60,7 @@ def _show(run: LatentRun, name: str, found: NewImages, left_out: str) -> None:
         + "; the training image nearest to the mean. "
         f"{images.outside:.0%} of the samples' pixels lie outside [0,1]; they reach from {nats(low)} to {nats(high)}. "
         f"Root mean squared difference a pixel between mean and nearest training image: {differences}. "
-        f"Averages over the {N}: ln p(z) = {nats(found.log_prior)} nats under the prior, "
-        f"ln q(z) = {nats(found.log_aggregate)} nats under the average of q(z|x) over the {len(run.codes):,} held-out "
-        f"images{left_out}."
+        f"ln p(z) under the prior, averaged over the {N}: {nats(found.log_prior)} nats."
     )
 
 

@@ -177,8 +177,7 @@ function where(pad) {
   const whose = pad.runs.length > 1 ? ` of ${pad.runs[0].name}` : "";
   const held = pad.image < 0 ? "at 0" : `at the code m of held-out image ${pad.image}${whose && `, by the encoder${whose}`}`;
   return (
-    `ln p(z) = ${shown(logPrior(pad.z))} nats under the prior, ln q(z) = ${shown(logAggregate(pad))} nats under the ` +
-    `aggregate posterior${whose} (log densities; at an image's code its own q(z|x) counts most).` +
+    `ln p(z) = ${shown(logPrior(pad.z))} nats, the log density of the prior.` +
     (others ? ` The other ${others} latent${others > 1 ? "s are" : " is"} held ${held}.` : "")
   );
 }

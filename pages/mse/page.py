@@ -97,7 +97,7 @@ def show_value(x: Tensor, mu: Tensor) -> None:
         )
         st.caption(
             f"What is left is rounding: float32 numbers of this size lie {small(single.spacing)} apart, float64 ones "
-            f"{small(double.spacing)}."
+            f"{small(double.spacing)}. Each number here is rounded by itself, to 4 and to 10 decimals."
         )
     st.markdown(WORDS["The same gradient"])
     with st.container(horizontal=True):

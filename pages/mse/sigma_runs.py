@@ -7,18 +7,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.shared.again import train_again
 from pages.shared.figures import COLOURS, enlarged
 from pages.shared.naming import BADGES
 from pages.shared.numbers import nats
-from pages.shared.run_panel import live, run_panel, show_trouble
-from pages.shared.run_view import progress
 from pages.shared.train_link import open_on_train
 from pages.shared.trained import vae_of
 from pages.shared.words import Parts
 from vae_core.evaluation import ACTIVE_KL
-from vae_core.lessons.mse import Summary, largest_difference, summarise, trend
+from vae_core.lessons.mse import Summary, summarise
+from vae_core.measures import trend
 from vae_core.runs.engine import Engine
-from vae_core.runs.store import Run, Store
+from vae_core.runs.store import Store
 from vae_core.shipped import SIGMA_SPECS, SPECS
 from vae_core.spec import RunSpec
 from vae_core.tiles import png
@@ -78,6 +78,7 @@ def _table(found: dict[str, Summary], words: Parts) -> None:
     )
     n_images = next(iter(RUNS.values())).n_held_out
     st.caption(f"Means over {n_images:,} held-out images, one drawn z each. " + words["How to read the table"])
+    st.markdown(words["No ranking"])
 
 
 def _charts(found: dict[str, Summary]) -> None:
@@ -129,7 +130,8 @@ def _sentences(found: dict[str, Summary]) -> None:
     asked = ", ".join(f"{one.root_mse:.3f} at σ = {sigma:g}" for sigma, one in by_sigma.items())
     lines = [
         f"**Assumed and measured.** √MSE is {asked}. Among the fixed ones the held-out ELBO is highest at σ = "
-        f"{best:g}, where √MSE is {by_sigma[best].root_mse:.3f}."
+        f"{best:g}, where √MSE is {by_sigma[best].root_mse:.3f}. To find σ by hand, set it to √MSE and train again, "
+        "until it stops moving."
     ]
     if likeliest != nearest:
         lines.append(
@@ -168,38 +170,5 @@ def _pictures(found: dict[str, Summary]) -> None:
 
 
 def show_again(found: dict[str, Summary], engine: Engine) -> None:
-    """A button that trains the five, their progress, and their numbers beside the shipped ones. Raises StoreError."""
-    specs = list(RUNS.values())
-    with st.container(horizontal=True):
-        drawn = run_panel(engine, specs, first="Train these again")
-    show_trouble()
-    if {"queued", "running"} & set(drawn):
-        live(engine, specs, drawn, lambda: _progress(engine), "mse lanes")
-    runs = {name: run for name, spec in RUNS.items() if (run := engine.store.run(spec.id))}
-    done = {name: run for name, run in runs.items() if run.status == "done" and run.result}
-    if done:
-        _own(found, done)
-
-
-def _progress(engine: Engine) -> None:
-    for name, spec in RUNS.items():
-        st.caption(f"**{name}**")
-        progress(engine.store, engine.store.run(spec.id), spec)
-
-
-def _own(found: dict[str, Summary], done: dict[str, Run]) -> None:
-    rows = {}
-    for name, run in done.items():
-        assert run.result is not None
-        shipped, own = found[name].evaluation.means, run.result["held_out"]
-        terms = [f"{nats(getattr(shipped, term))} / {nats(own[term])}" for term in ("reconstruction", "kl")]
-        gap = f"{largest_difference(shipped, own):.2g}"
-        rows[name] = [*terms, f"{shipped.mse:.4f} / {own['mse']:.4f}", gap]
-    columns = ["Reconstruction, nats", "KL, nats", "MSE per pixel", "Largest difference"]
-    st.markdown("Shipped / trained here, held out:")
-    st.table(
-        pd.DataFrame.from_dict(rows, orient="index", columns=columns), alt="Shipped runs beside those trained here"
-    )
-    st.caption(
-        "Another kind of processor may round sums differently, and training carries that on; then they are close."
-    )
+    """Raises StoreError."""
+    train_again({name: (RUNS[name], one.evaluation.means) for name, one in found.items()}, engine, "mse lanes")

@@ -40,7 +40,10 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
         f"| their mean | **{nats(found.mean, 2)}**{error} |\n| −\u00a0KL(q‖p(z)) | **−\u00a0{found.kl:.2f}** |\n"
         f"| = {bound} | **{nats(found.elbo, 2)}**{error} |".replace("p(x|", "p(x\\|")
     )
-    st.caption(f"At z = m alone, {term.replace('ˡ', '')} is {nats(at_mean, 2)}.")
+    st.caption(
+        f"At z = m alone, {term.replace('ˡ', '')} is {nats(at_mean, 2)}: usually more than at drawn z, for which the "
+        f"{bound} asks. Each number is rounded by itself."
+    )
     st.plotly_chart(
         estimate_chart(found, COLOURS[spec.likelihood], term),
         key=f"one_image.chart {spec.likelihood}",
@@ -52,7 +55,7 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
 
 def listed(values: np.ndarray) -> str:
     """All of up to four, else the first three and the last."""
-    shown_values = [nats(value) for value in (values if len(values) <= 4 else [*values[:3], values[-1]])]
+    shown_values = [nats(value, 2) for value in (values if len(values) <= 4 else [*values[:3], values[-1]])]
     if len(values) > 4:
         shown_values.insert(3, "…")
     return ", ".join(shown_values)

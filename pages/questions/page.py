@@ -1,12 +1,14 @@
-"""The questions people bring: predict, then see the answer and open the page that shows it."""
+"""The questions people bring: predict, then see the answer and open the page that shows it; and which decoder when."""
 
 import streamlit as st
 
 from pages.questions.quiz import Question, questions
+from pages.questions.which_decoder import kinds, show_kinds
 from pages.shared.address import PageSettings, choice, free_text
 from pages.shared.words import ending, page_words
 
 asked = questions()
+intro, data = kinds()
 words = page_words("questions")
 SETTINGS = PageSettings("questions", {"search": free_text(), "question": choice(["", *(one.key for one in asked)], "")})
 SETTINGS.follow()
@@ -19,9 +21,7 @@ def show(one: Question) -> None:
         return
     st.markdown(one.answer)
     for link in one.links:
-        st.page_link(
-            f"pages/{link.page}/page.py", label=link.label, query_params=link.query, icon=":material/open_in_new:"
-        )
+        link.show()
 
 
 st.title("Questions")
@@ -30,16 +30,20 @@ st.markdown(words[""])
 
 @st.fragment(key="questions")
 def listed() -> None:
-    st.text_input("Search the questions", type="search", live=True, **SETTINGS.keep("search"))
-    found = [one for one in asked if one.matches(SETTINGS["search"] or "")]
-    st.caption(f"{len(found)} of {len(asked)} questions")
-    if not found:
-        st.info("No question has all these words. Try fewer.", icon=":material/search_off:")
+    st.text_input("Search questions and kinds of data", type="search", live=True, **SETTINGS.keep("search"))
+    search = SETTINGS["search"] or ""
+    found = [one for one in asked if one.matches(search)]
+    fitting = [kind for kind in data if kind.matches(search)]
+    st.caption(f"{len(found)} of {len(asked)} questions, {len(fitting)} of {len(data)} kinds of data")
+    if not found and not fitting:
+        st.info("Nothing here has all these words. Try fewer.", icon=":material/search_off:")
     for one in found:
         box = st.expander(one.belief, expanded=one.key == SETTINGS["question"], key=one.key, on_change="rerun")
         if box.open:
             with box:
                 show(one)
+    if fitting:
+        show_kinds(intro, fitting, open=bool(search.strip()))
     SETTINGS.mirror()
 
 

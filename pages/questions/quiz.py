@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+import streamlit as st
+
 from pages.shared.words import Parts, glossary, with_terms
 from vae_core.folders import ASSETS
 
@@ -15,6 +17,10 @@ class Link:
     label: str
     page: str  # a folder of pages/
     query: dict[str, list[str]]
+
+    def show(self) -> None:
+        page = f"pages/{self.page}/page.py"
+        st.page_link(page, label=self.label, query_params=self.query, icon=":material/open_in_new:")
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,23 @@ def questions() -> list[Question]:
 
 
 def _question(belief: str, body: str, terms: dict[str, str]) -> Question:
-    paragraphs = lambda name: re.findall(rf"^{name}: *(.+)$", body, flags=re.MULTILINE)
-    links = [_link(*found) for line in paragraphs("Open") for found in re.findall(r"\[([^\]]+)\]\(([^)]+)\)", line)]
     return Question(
         belief=belief,
-        predict=" ".join(paragraphs("Predict")),
+        predict=" ".join(paragraphs(body, "Predict")),
         options=re.findall(r"^- +(.+)$", body, flags=re.MULTILINE),
-        answer=with_terms("\n\n".join(paragraphs("Answer")), terms),
-        links=links,
+        answer=with_terms("\n\n".join(paragraphs(body, "Answer")), terms),
+        links=links_in(body),
     )
+
+
+def paragraphs(body: str, name: str) -> list[str]:
+    """Those that begin with `name:`."""
+    return re.findall(rf"^{name}: *(.+)$", body, flags=re.MULTILINE)
+
+
+def links_in(body: str) -> list[Link]:
+    """Of the paragraphs `Open:`."""
+    return [_link(*at) for line in paragraphs(body, "Open") for at in re.findall(r"\[([^\]]+)\]\(([^)]+)\)", line)]
 
 
 def _link(label: str, address: str) -> Link:

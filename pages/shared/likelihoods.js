@@ -32,8 +32,11 @@ function text(value, digits = 3) {
   const tiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits;
   return (tiny ? value.toExponential(1) : (value + 0).toFixed(digits)).replaceAll("-", "−");
 }
-const inBrackets = (value) => (value < 0 ? `(${text(value)})` : text(value));
-const minus = (value) => `${value < 0 ? "+" : "−"} ${text(Math.abs(value))}`;
+const given = (value) => String(Number(value.toFixed(6))).replace("-", "−"); // 0.5, not 0.500000
+// What a line of a calculation puts in: with so many digits that they give the result shown.
+const exact = (value) => text(value, 6);
+const inBrackets = (value, write = exact) => (value < 0 ? `(${write(value)})` : write(value));
+const minus = (value) => `${value < 0 ? "+" : "−"} ${exact(Math.abs(value))}`;
 
 // N(μ, σ²), where v(f, settings) is ln σ²; `more` is what differs.
 function gaussian(v, more) {
@@ -48,14 +51,14 @@ function gaussian(v, more) {
     entropy: (f, settings) => 0.5 * (1 + LN_2PI + v(f, settings)),
     say: (f, settings, number) => `N(μ_d = ${number(f[0])}, σ_d² = ${number(stddev(f, settings))}²)`,
     worked(f, x, settings) {
-      const [sigma, half] = [text(stddev(f, settings)), 0.5 * (v(f, settings) + LN_2PI)];
+      const [variance, half] = [Math.exp(v(f, settings)), 0.5 * (v(f, settings) + LN_2PI)];
       const log_prob = this.log_prob(f, x, settings);
       const [slope, slopeOfV] = this.slope(f, x, settings);
       const lines = [
-        `${MU} = ${A} = <b>${text(f[0])}</b>, ${this.worked_sigma(f, settings, sigma)}`,
+        `${MU} = ${A} = <b>${text(f[0])}</b>, ${this.worked_sigma(f, settings, text(stddev(f, settings)))}`,
         `ln p(x|z,w) = −½ (${X} − ${MU})²/${SIGMA}² − ½ ln 2π${SIGMA}²` +
-          `<br>= −½ (${text(x, 2)} − ${inBrackets(f[0])})²/${sigma}² − ${inBrackets(half)}` +
-          `<br>= ${text(log_prob + half)} ${minus(half)} = <b>${text(log_prob)}</b> nats`,
+          `<br>= −½ (${given(x)} − ${inBrackets(f[0], given)})²/${Number(variance.toPrecision(7))} − ${inBrackets(half)}` +
+          `<br>= ${exact(log_prob + half)} ${minus(half)} = <b>${text(log_prob)}</b> nats`,
         `slope in a: (${MU} − ${X})/${SIGMA}² = <b>${text(-slope)}</b>`,
       ];
       if (slopeOfV !== undefined) lines.push(`slope in ln σ²: ½ − ½ (${X} − ${MU})²/${SIGMA}² = <b>${text(-slopeOfV)}</b>`);
@@ -85,9 +88,9 @@ const LIKELIHOODS = {
       return [
         `<i>λ</i> = sigmoid(${A}) = 1/(1 + e<sup>−a</sup>) = 1/(1 + e<sup>${text(-a)}</sup>) = <b>${text(lambda)}</b>`,
         `${name} = ${X} ln <i>λ</i> + (1 − ${X}) ln(1 − <i>λ</i>)` +
-          `<br>= ${text(x, 2)} · (${text(-softplus(-a))}) + ${text(1 - x, 2)} · (${text(-softplus(a))})` +
+          `<br>= ${given(x)} · (${exact(-softplus(-a))}) + ${given(1 - x)} · (${exact(-softplus(a))})` +
           ` = <b>${text(this.log_prob([a], x))}</b> nats`,
-        `slope: <i>λ</i> − ${X} = ${text(lambda)} − ${text(x, 2)} = <b>${text(lambda - x)}</b>`,
+        `slope: <i>λ</i> − ${X} = ${exact(lambda)} − ${given(x)} = <b>${text(lambda - x)}</b>`,
       ];
     },
   },
@@ -125,8 +128,8 @@ const LIKELIHOODS = {
       return [
         `${MU} = ${A} = <b>${text(f[0])}</b>, <i>b</i> = <b>${text(b)}</b>, fixed`,
         `ln p(x|z,w) = −|${X} − ${MU}|/<i>b</i> − ln 2<i>b</i>` +
-          `<br>= −|${text(x, 2)} − ${inBrackets(f[0])}|/${text(b)} − ${inBrackets(cost)}` +
-          `<br>= ${text(log_prob + cost)} ${minus(cost)} = <b>${text(log_prob)}</b> nats`,
+          `<br>= −|${given(x)} − ${inBrackets(f[0], given)}|/${given(b)} − ${inBrackets(cost)}` +
+          `<br>= ${exact(log_prob + cost)} ${minus(cost)} = <b>${text(log_prob)}</b> nats`,
         `slope in a: sign(${MU} − ${X})/<i>b</i> = <b>${text(-this.slope(f, x, settings)[0])}</b>` +
           (x === f[0] ? ", taken as 0 at the kink" : ""),
       ];

@@ -62,7 +62,7 @@ def pictures(store: Store, run: Run, snapshot: dict[str, Any], prior: str) -> No
         f"After step {snapshot['step']:,}, held out: {terms[0]} **{nats(snapshot['reconstruction'])}**, "
         f"KL **{nats(snapshot['kl'])}**, {terms[1]} **{nats(snapshot['elbo'])}** nats per image; "
         f"MSE **{snapshot['mse']:.4f}** per pixel; **{snapshot['active_latents']}** of {run.spec.latent_dim} latents "
-        "active."
+        "active. Terms and MSE at drawn z; each number rounded by itself."
     )
     if not images:
         return  # thinned away between two readings of the store

@@ -4,13 +4,13 @@ import streamlit as st
 
 from pages.shared.address import PageSettings, choice
 from pages.shared.figures import enlarged
+from pages.shared.naming import title
 from pages.shared.numbers import nats
 from pages.shared.run_view import heading
 from pages.shared.runtime import get_engine, show_engine_state
-from pages.shared.train_link import TRAIN
+from pages.shared.train_link import TRAIN, link_to
 from pages.shared.words import explanation, show_glossary
 from vae_core.lessons.start import N_DRAWS, load_examples
-from vae_core.likelihoods import LIKELIHOODS
 from vae_core.shipped import SPECS
 from vae_core.tiles import png
 
@@ -34,11 +34,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     digit = SETTINGS.one_of("digit", "A held-out digit x")
     st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
     if st.button("Train them yourself", icon=":material/play_arrow:", type="primary"):
-        st.switch_page(TRAIN)
+        st.switch_page(TRAIN, query_params=link_to(list(SPECS.values())))
 SETTINGS.mirror()
 draw = st.session_state.get("draw", 0)
 for (key, under), column in zip(examples.items(), st.columns(len(examples))):
-    name, example = LIKELIHOODS[key].name, under[digit]
+    name, example = title(SPECS[key]), under[digit]
     with column, st.container(border=True):
         heading(SPECS[key])
         st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
@@ -58,7 +58,8 @@ st.markdown(
     "−720.4, small learned σ take it far above 0. And each is for one z only, without the loss's other term, the KL."
 )
 st.caption(
-    f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits; z is the encoder's mean."
+    f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits, with the settings that "
+    "*Train them yourself* opens; z is the encoder's mean."
     f" Means and samples are clipped to [0,1] for display; this is draw {draw + 1} of {N_DRAWS} made then. Remake "
     "all of it with `python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
     "Code: `log_prob` in `vae_core/likelihoods.py`."

@@ -77,8 +77,9 @@ def _compare(specs: dict[str, RunSpec], histories: dict[str, list[dict[str, Any]
         )
     if kinds.count("density") > 1:
         st.markdown(
-            "Densities of the same grey levels may be compared by their ELBOs, though only a floor on σ² keeps that of "
-            "a learned variance bounded."
+            "Two densities do not rank their decoders either. Stored pixels are levels, and a density of levels can be "
+            "made as large as one likes with narrow enough noise. What can be compared is the **probability** that "
+            "each decoder gives to the image as it is stored."
         )
     st.markdown(
         "The KL measures q(z|x) against the same prior under every decoder, and the MSE the same pixels. A small KL "

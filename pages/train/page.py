@@ -28,8 +28,9 @@ def train_longer(specs: Sequence[RunSpec]) -> None:
 st.title("Train decoders side by side")
 st.markdown(
     "Same data, same seed, same starting weights wherever shapes agree, same z for the new images. Only **p(x|z,w)** "
-    "differs, and with it the loss, −ln p(x|z,w) + β·KL: how badly a decoded z explains x, plus how far the encoder's "
-    "q(z|x) is from the prior N(0, I). Minus the loss at β = 1 is the ELBO. Nats are the units of natural logs."
+    "differs: how many numbers the decoder puts out, and the loss, −E[ln p(x|z,w)] + β·KL. That is how badly a z drawn "
+    "from the encoder's q(z|x) explains x, on average, estimated with L draws, plus how far q(z|x) is from the prior "
+    "N(0, I). Minus the loss at β = 1 is the ELBO. Nats are the units of natural logs."
 )
 show_engine_state(engine)
 try:

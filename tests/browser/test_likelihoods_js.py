@@ -164,6 +164,21 @@ def test_words_hold_their_numbers(browser_page: Page, key: str, settings: dict[s
     assert "undefined" not in "".join([said, *lines]) and "NaN" not in "".join([said, *lines])
 
 
+@every_case
+@pytest.mark.parametrize("raw", [(0.2537, -3.317), (-4.21, -8.0)])
+def test_the_last_step_gives_the_result(browser_page: Page, key: str, settings: dict[str, float], raw) -> None:
+    """Whoever checks a sum or product with the numbers shown finds the result shown."""
+    likelihood = LIKELIHOODS[key](1, **settings)
+    f, x = list(raw[: likelihood.n_outputs]), 0.37
+    call = "({ key, settings, f, x }) => LIKELIHOODS[key].worked(f, x, settings)[1]"
+    line = browser_page.evaluate(call, {"key": key, "settings": settings, "f": f, "x": x})
+    steps, shown = re.findall(r"^(.*) = <b>([^<]*)</b> nats$", line.replace("−", "-"))[0]
+    for step in steps.split("<br>= ")[1:]:
+        sum_of = re.sub(r"\|([^|]*)\|", r"abs(\1)", step).replace("½ ", "0.5*").replace("·", "*").replace("²", "**2")
+        if re.fullmatch(r"[\d.\s()+\-*/abs]+", sum_of):  # arithmetic, and no letters
+            assert eval(sum_of) == pytest.approx(float(shown), abs=0.0005 + 1e-5)
+
+
 def test_every_decoder_is_written(browser_page: Page) -> None:
     assert not unwritten(browser_page), "\n".join(unwritten(browser_page))
 

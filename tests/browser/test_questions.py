@@ -22,7 +22,7 @@ def test_predict_reveal_and_follow(page: Page, server: Server) -> None:
     page.get_by_text("β, and with it the model").click()
     expect(page.get_by_text("so no such factor is due")).to_be_visible()
 
-    search = page.get_by_role("searchbox", name="Search the questions")
+    search = page.get_by_role("searchbox", name="Search questions and kinds of data")
     search.fill("floor")  # answers while typing
     expect(page.get_by_text(re.compile("^1 of "))).to_be_visible()
     open_question(page, "Learned variance is always safe")

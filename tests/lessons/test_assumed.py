@@ -16,6 +16,7 @@ from torch.distributions import Bernoulli, Laplace, Normal, kl_divergence
 from vae_core.errors import SpecError
 from vae_core.lessons.assumed import (
     LOSSES,
+    RANGES,
     REDUCTIONS,
     LossCode,
     corrected,
@@ -28,6 +29,7 @@ from vae_core.lessons.assumed import (
     outlook,
     right_already,
     run_spec,
+    units_cost,
 )
 from vae_core.lessons.exact import eigenvalues
 from vae_core.spec import make_likelihood
@@ -53,6 +55,12 @@ B, D, L = 5, 12, 3
         (LossCode(batch="sum", kl_batch="mean", batch_size=128), 392.0 / 128),
         (LossCode(n_pixels=12288, weight=0.00025), 1.536),
         (LossCode(n_pixels=12288), 6144.0),
+        (LossCode(n_pixels=12288, weight=0.1, latents="mean", latent_dim=32), 19.2),  # 10 times a mean error, mean KL
+        (LossCode(pixels="sum", pixel_range="-1..1"), 0.5 / 4),
+        (LossCode(weight=0.0256, pixel_range="-1..1"), 392 * 0.0256 / 4),
+        (LossCode(pixels="sum", half=True, pixel_range="0..255"), 1 / 255**2),
+        (LossCode(loss="absolute", pixels="sum", pixel_range="0..255"), 1 / 255),
+        (LossCode(loss="bce_binary", pixels="sum", pixel_range="0..255"), 1.0),  # which has no choice
     ],
 )
 def test_the_table(code: LossCode, value: float) -> None:
@@ -63,11 +71,13 @@ def tensors() -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(2)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
     x = torch.rand(B, D, generator=generator, dtype=torch.float64)
-    return {"x": x, "out": draw(B, D), "m": draw(B, L), "log_var": draw(B, L)}
+    return {"x": x, "out": draw(B, D), "m": draw(B, L), "log_s2": draw(B, L)}
 
 
-def executed(lines: str, values: dict[str, torch.Tensor]) -> torch.Tensor:
-    names: dict[str, Any] = {"F": F, "math": math, "mu": values["out"], "f": values["out"], **values}
+def executed(lines: str, values: dict[str, torch.Tensor], code: LossCode) -> torch.Tensor:
+    black, white = RANGES[code.pixel_range] if code.loss in ("squared", "absolute") else (0, 1)
+    own = {name: black + (white - black) * values[of] for name, of in {"x": "x", "mu": "out"}.items()}
+    names: dict[str, Any] = {"F": F, "math": math, "f": values["out"], **values, **own}
     exec(lines, names)  # the page's own words, to be pasted into a training loop
     return names["loss"]
 
@@ -75,7 +85,7 @@ def executed(lines: str, values: dict[str, torch.Tensor]) -> torch.Tensor:
 def minus_elbo(code: LossCode, values: dict[str, torch.Tensor]) -> torch.Tensor:
     """Mean over the batch of -E[ln p(x|z)] + KL under the distribution that `meaning` names."""
     found, out, x = meaning(code), values["out"], values["x"]
-    q = Normal(values["m"], (0.5 * values["log_var"]).exp())
+    q = Normal(values["m"], (0.5 * values["log_s2"]).exp())
     kl = kl_divergence(q, Normal(0.0, 1.0)).sum(1)
     if found.parameter == "sigma2":
         return (kl - Normal(out, math.sqrt(found.value)).log_prob(x).sum(1)).mean()
@@ -87,37 +97,42 @@ def minus_elbo(code: LossCode, values: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 def gradients(value: torch.Tensor, values: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-    return list(torch.autograd.grad(value, [values["out"], values["m"], values["log_var"]]))
+    return list(torch.autograd.grad(value, [values["out"], values["m"], values["log_s2"]]))
 
 
 CODES = [
-    LossCode(loss, half, *reductions, weight=weight, n_pixels=D, latent_dim=L, batch_size=B)
-    for loss, half, reductions, weight in product(
-        LOSSES, (False, True), product(REDUCTIONS, REDUCTIONS, REDUCTIONS, REDUCTIONS), (1.0, 0.03)
+    LossCode(loss, half, *reductions, weight=weight, n_pixels=D, latent_dim=L, batch_size=B, pixel_range=pixel_range)
+    for loss, half, reductions, weight, pixel_range in product(
+        LOSSES, (False, True), product(REDUCTIONS, REDUCTIONS, REDUCTIONS, REDUCTIONS), (1.0, 0.03), RANGES
     )
 ]
 
 
 def test_every_written_snippet_is_the_elbo_it_is_said_to_be() -> None:
-    """128 ways to write it: the value up to the stated scale and offset, the gradients up to the scale."""
+    """768 ways to write it: the value up to the stated scale and offset, the gradients up to the scale."""
     for code in CODES:
         values, found = tensors(), meaning(code)
-        loss, elbo = executed(lines_written(code), values), minus_elbo(code, values)
+        loss, elbo = executed(lines_written(code), values, code), minus_elbo(code, values)
         assert loss.item() == pytest.approx(found.scale * elbo.item() + found.offset, rel=1e-7), (
             code
         )  # .float() in the snippet
         for mine, theirs in zip(gradients(loss, values), gradients(elbo, values)):
-            torch.testing.assert_close(mine, found.scale * theirs, rtol=1e-6, atol=1e-9)
+            torch.testing.assert_close(
+                mine, found.scale * theirs, rtol=1e-6, atol=1e-9 * max(1, found.scale / found.value)
+            )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("noise", [0.04, 2.5])
-def test_every_corrected_snippet_is_minus_the_elbo(loss: str, noise: float) -> None:
-    code = LossCode(loss, n_pixels=D, latent_dim=L, batch_size=B)
+@pytest.mark.parametrize("pixel_range", RANGES)
+def test_every_corrected_snippet_is_minus_the_elbo(loss: str, noise: float, pixel_range: str) -> None:
+    code = LossCode(loss, n_pixels=D, latent_dim=L, batch_size=B, pixel_range=pixel_range)
     right = corrected(code, noise)
     values = tensors()
-    loss_value, elbo = executed(lines_corrected(code, noise), values), minus_elbo(right, values)
-    assert loss_value.item() == pytest.approx(elbo.item(), rel=1e-5)  # sigma is shown with six digits
+    loss_value, elbo = executed(lines_corrected(code, noise), values, code), minus_elbo(right, values)
+    assert loss_value.item() == pytest.approx(
+        elbo.item() + units_cost(code), rel=1e-5
+    )  # sigma is shown with six digits
     for mine, theirs in zip(gradients(loss_value, values), gradients(elbo, values)):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-8)
     assert meaning(right).normalised
@@ -155,6 +170,8 @@ def test_runs_within_and_beyond_their_bounds() -> None:
         (LossCode(), r"\sigma^2 = \frac{D}{2} = \frac{784}{2} = 392"),
         (LossCode(half=True, pixels="sum"), r"\sigma^2 = 1"),
         (LossCode(weight=0.00025), r"\sigma^2 = \frac{c\cdot D}{2} = \frac{0.00025\cdot 784}{2} = 0.098"),
+        (LossCode(pixel_range="-1..1"), r"\sigma^2 = \frac{D}{2\cdot R^2} = \frac{784}{2\cdot 2^2} = 98"),
+        (LossCode("absolute", pixels="sum", pixel_range="0..255"), r"b = \frac{1}{R} = \frac{1}{255} = 0.003922"),
         (LossCode("bce_grey", latents="mean", latent_dim=2), r"\beta = \frac{D}{J} = \frac{784}{2} = 392"),
         (LossCode("absolute", pixels="sum", batch="sum", batch_size=64), r"b = \frac{1}{B} = \frac{1}{64} = 0.01562"),
         (
@@ -196,6 +213,14 @@ def test_outlooks_without_an_exact_forecast() -> None:
     code = LossCode("bce_grey", n_pixels=4, latent_dim=2)
     assert outlook(code, forecast(code, EIGENVALUES, 3.9), 0.55) == "ceiling collapse"
     assert outlook(code, forecast(code, EIGENVALUES, 4.1), 0.55) == "no forecast"
+
+
+def test_the_unit_of_a_density() -> None:
+    """What ln p loses in units of 0 to 255: nats an image."""
+    assert units_cost(LossCode(pixel_range="0..255")) == pytest.approx(4344.4, abs=0.05)
+    x, mu = torch.tensor([0.2, 0.9], dtype=torch.float64), torch.tensor([0.5, 0.6], dtype=torch.float64)
+    grey, bytes_ = Normal(mu, 0.3).log_prob(x).sum(), Normal(255 * mu, 255 * 0.3).log_prob(255 * x).sum()
+    assert units_cost(LossCode(n_pixels=2, pixel_range="0..255")) == pytest.approx((grey - bytes_).item())
 
 
 def test_what_is_right_already() -> None:

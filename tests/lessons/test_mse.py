@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 from scipy import optimize, stats
 
+from pages.shared.words import Parts
 from vae_core import load_dataset
 from vae_core.checkpoint import load_vae
 from vae_core.data import split
+from vae_core.elbo import elbo_terms
+from vae_core.folders import ASSETS
 from vae_core.lessons.mse import (
     HeldOut,
     Summary,
@@ -23,8 +27,8 @@ from vae_core.lessons.mse import (
     saved_by_two_sigmas,
     share_outside,
     summarise,
-    trend,
 )
+from vae_core.measures import trend
 from vae_core.model import VAE
 from vae_core.shipped import SIGMA_SPECS, SPECS, shipped_weights
 
@@ -207,3 +211,22 @@ def test_trends() -> None:
     assert trend([1.0, 3.0, 2.0]) == "neither"
     assert trend([100.0, 100.5, 100.2]) == "same"
     assert trend([0.0, 0.0]) == "same"
+
+
+def test_what_the_page_says_of_probabilities_and_of_m(images: HeldOut) -> None:
+    """ELBOs of P(x = 1) = Phi((mu - 1/2)/sigma), a density that knows nothing, and the error at z = m."""
+    parts = Parts(ASSETS / "pages" / "mse.md")
+    words = parts["No ranking"].replace("−", "-")
+    for spec in [*RUNS, SPECS["bernoulli"]]:
+        vae = vae_of(spec)
+        with torch.inference_mode():
+            terms = elbo_terms(vae, images.x, 4, torch.Generator().manual_seed(5))
+            mean, sigma = (f(terms.outputs).double().numpy() for f in (vae.likelihood.mean, vae.likelihood.stddev))
+        toward = np.where(images.x.numpy() > 0.5, 1, -1) * (mean - 0.5) / sigma
+        log_mass = terms.reconstruction.numpy() if spec.likelihood == "bernoulli" else stats.norm.logcdf(toward).sum(-1)
+        elbo = float(log_mass.mean()) - float(terms.kl.sum(-1).mean())
+        assert any(abs(float(said) - elbo) < 1 for said in re.findall(r"-\d+", words)), (spec.id, elbo)
+    knows_nothing = 784 * math.log(0.5 * stats.norm.pdf(0, 0, math.sqrt(0.001)))
+    assert f"{knows_nothing:+,.0f}" in words
+    at_m = float((images.x - reconstruct(vae_of(SPEC), images.x)).square().mean().sqrt())
+    assert f"{at_m:.3f} instead of {summarise(vae_of(SPEC)).root_mse:.3f} at σ = 1" in parts["How to read the table"]

@@ -37,6 +37,8 @@ def everything(page: AppTest) -> str:
         ({"half": "yes", "pixels": "sum", "latent_dim": "20"}, r"\sigma^2 = 1", "**Partly collapsed.**"),
         ({"pixels": "sum"}, r"\sigma^2 = \frac{1}{2} = 0.5", "**Noisier than need be.**"),
         ({"weight": "0.00025"}, "= 0.098", "**About right.**"),
+        ({"pixel_range": "-1..1"}, r"\frac{784}{2\cdot 2^2} = 98", "R = 2 is white less black"),
+        ({"pixel_range": "0..255", "half": "yes", "pixels": "sum"}, "R^2", "D ln R = 4,344 nats lower"),
         ({"weight": "1e-6"}, "10^{-6}", "**Too sure.**"),
         ({"loss": "bce_grey"}, r"\beta = D = 784", "No normalised likelihood"),
         ({"loss": "bce_binary", "pixels": "sum"}, r"\beta = 1", "**β = 1**"),
@@ -57,7 +59,27 @@ def test_the_lines_are_those_that_the_core_tests(open_page) -> None:
     written, corrected = (block.value for block in page.code)
     assert 'error = 0.5 * F.mse_loss(mu, x, reduction="sum") / len(x)' in written
     assert "loss = error + 0.04 * kl.sum(1).mean()" in written
-    assert "sigma = 0.19 " in corrected
+    assert "sigma = 0.19  # assumed: train, set sigma**2" in corrected
+    assert "until it stops moving" in corrected
+
+
+def test_the_lines_are_in_the_units_of_the_code(open_page) -> None:
+    page = open_page("assumed", pixel_range="-1..1")
+    written, corrected = (block.value for block in page.code)
+    for lines in (written, corrected):
+        assert "# x and mu: black is -1, white 1\n" in lines
+    assert "sigma = 0.19 * 2  #" in corrected
+    page.segmented_control(key="assumed.pixel_range").set_value("0..255").run()
+    assert page.query_params["pixel_range"] == "0..255"
+    page.selectbox(key="assumed.loss").set_value("bce_grey").run()
+    assert page.segmented_control(key="assumed.pixel_range").disabled
+    assert "black is" not in page.code[0].value
+
+
+def test_what_is_about_right_is_not_corrected(open_page) -> None:
+    fair, collapsed = open_page("assumed", weight="0.00025"), open_page("assumed")
+    assert "Corrected" not in everything(fair) and "| Refined |" in everything(fair)
+    assert "| Corrected |" in everything(collapsed) and "Refined" not in everything(collapsed)
 
 
 def test_a_form_that_changes_moves_the_address(open_page) -> None:
@@ -78,6 +100,7 @@ def test_a_form_that_changes_moves_the_address(open_page) -> None:
         ("latent_dim", "33", "latent_dim is 33; allowed: a whole number from 1 to 32."),
         ("dataset", "mnist_full", f"dataset is 'mnist_full'; allowed: {', '.join(BUNDLED)}."),
         ("pixels", "max", "pixels is 'max'; allowed: sum, mean."),
+        ("pixel_range", "0..1e9", "pixel_range is '0..1e9'; allowed: 0..1, -1..1, 0..255."),
     ],
 )
 def test_bad_links_are_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:

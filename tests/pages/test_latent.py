@@ -68,9 +68,9 @@ def test_one_latent_and_sixty_four(open_page, trained, latent_dim: int) -> None:
 
 def test_paths_end_at_the_images_chosen(open_page) -> None:
     page = open_page("latent", view="between", image="3", other="5")
-    half_way = next(element.value for element in page.markdown if "Half-way: linear" in element.value)
+    half_way = next(element.value for element in page.markdown if "half-way: linear" in element.value)
     page.number_input(key="latent.other").set_value(3).run()
-    same = next(element.value for element in page.markdown if "Half-way: linear" in element.value)
+    same = next(element.value for element in page.markdown if "half-way: linear" in element.value)
     assert half_way != same
     linear, spherical = same.split("linear: ")[1].split("; spherical: ")
     assert linear == spherical.removesuffix(".")  # a path from an image to itself stays there

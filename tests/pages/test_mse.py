@@ -193,7 +193,7 @@ def test_a_run_trained_here_ends_with_the_numbers_of_a_summary() -> None:
     """The summary of a run's last weights is the result that the run itself kept."""
     from vae_core.checkpoint import load_vae
     from vae_core.data import load_dataset
-    from vae_core.lessons.mse import largest_difference
+    from vae_core.measures import largest_difference
     from vae_core.training import train
 
     spec = replace(IDENTITY, dataset="digits", hidden=(16,), epochs=1)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import runtime
+from pages.shared.naming import title
+from pages.shared.train_link import link_to
 from pages.shared.words import explanation
 from pages.train.lanes import at_share
 from tests.pages.conftest import ROOT
@@ -70,6 +73,26 @@ def test_start_shows_the_three_numbers_of_the_chosen_digit(open_page) -> None:
             shown = f"{examples[key][digit].log_prob:,.1f}".replace("-", "−")
             assert f"ln p(x|z,w) = **{shown}** nats" in text(page)
             assert explanation(key)[0] in text(page)
+
+
+def test_train_them_yourself_opens_the_same_runs(open_page) -> None:
+    page = open_page("train", **link_to(list(SPECS.values())))
+    assert not page.warning
+    assert page.session_state["train.decoders"] == list(SPECS)
+    for spec in SPECS.values():
+        for name in ("dataset", "binarize", "latent_dim", "epochs", "seed", "sigma", "variance_floor"):
+            assert page.session_state[f"train.{name}"] == getattr(spec, name), name
+
+
+def test_only_sigma_1_is_called_identity_covariance(open_page) -> None:
+    page = open_page("one_pixel", decoder="gaussian_identity", sigma="0.1")
+    choice = page.segmented_control(key="one_pixel.decoder")
+    assert "Gaussian, fixed variance" in choice.options
+    assert not any("identity" in option for option in choice.options)
+    assert [title(replace(SPECS["gaussian_identity"], sigma=sigma)) for sigma in (1.0, 0.1)] == [
+        "Gaussian, identity covariance",
+        "Gaussian, covariance σ²I, σ = 0.1",
+    ]
 
 
 def test_start_draws_another_sample(open_page) -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from pages.questions.quiz import Question, questions
+from pages.questions.which_decoder import kinds
 from pages.shared.words import glossary, page_words
 from tests.pages.conftest import ROOT
+from vae_core.checkpoint import load_vae
+from vae_core.data import load_dataset
+from vae_core.elbo import elbo_terms, importance_weighted_bound
+from vae_core.feed import Feed
+from vae_core.model import VAE
+from vae_core.shipped import SPECS, shipped_weights
 
-QUESTIONS = questions()
-LINKS = [link for question in QUESTIONS for link in question.links]
+QUESTIONS, (_, KINDS) = questions(), kinds()
+LINKS = [link for links in [*(one.links for one in QUESTIONS), *(kind.links for kind in KINDS)] for link in links]
 every_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.key)
 
 
@@ -57,7 +65,34 @@ def test_a_guess_or_a_skip_shows_the_answer(open_page) -> None:
 
 
 def beliefs(page: AppTest) -> list[str]:
-    return [box.label for box in page.expander][:-1]  # the last is the glossary
+    return [box.label for box in page.expander if box.label in {one.belief for one in QUESTIONS}]
+
+
+def kinds_of_data(page: AppTest) -> list[str]:
+    return [box.label for box in page.expander if box.label in {kind.title for kind in KINDS}]
+
+
+@pytest.mark.parametrize(
+    ("search", "first"),
+    [
+        ("photographs", "Photographs and other 8-bit pictures"),
+        ("counts", "Counts: gene expression, clicks, words in a document"),
+        ("AUDIO", "Audio"),
+        ("outliers", "Real values with outliers"),
+        ("tokens", "Categories, tokens, classes"),
+    ],
+)
+def test_kinds_of_data_are_found(open_page, search: str, first: str) -> None:
+    page = open_page("questions", search=search)
+    assert kinds_of_data(page)[0] == first
+    assert not page.info
+    assert next(kind for kind in KINDS if kind.title == first).lines in [block.value for block in page.code]
+
+
+def test_what_the_app_does_not_show_is_said(open_page) -> None:
+    page = open_page("questions", search="gene expression")
+    assert "This app does not show it." in [caption.value for caption in page.caption]
+    assert len(kinds_of_data(open_page("questions"))) == len(KINDS) == 9
 
 
 def test_search(open_page) -> None:
@@ -66,7 +101,7 @@ def test_search(open_page) -> None:
     page.text_input(key="questions.search").set_value("GREY bce").run()
     assert 1 < len(beliefs(page)) < 10
     page.text_input(key="questions.search").set_value("zebra").run()
-    assert beliefs(page) == []
+    assert beliefs(page) == kinds_of_data(page) == []
     assert "Try fewer" in page.info[0].value
 
 
@@ -75,6 +110,34 @@ def test_an_unknown_question_is_told(open_page) -> None:
     assert "question is '\\<b>'" in page.warning[0].value
     assert "at most 200" in page.warning[1].value
     assert len(beliefs(page)) == len(QUESTIONS)
+
+
+def vae_and_images(key: str) -> tuple[VAE, torch.Tensor]:
+    vae = load_vae(shipped_weights(SPECS[key]) or b"")
+    return vae, Feed(vae.spec, load_dataset("mnist")).held_out()
+
+
+def test_what_is_said_of_neighbours() -> None:
+    """P(x_b = 1) and P(x_b = 1 | x_a = 1) under p(x|w): averages over the prior of lambda_b and lambda_a lambda_b."""
+    vae, _ = vae_and_images("bernoulli")
+    with torch.inference_mode():
+        z = torch.randn((20_000, 10), generator=torch.Generator().manual_seed(2))
+        left, right = vae.likelihood.mean(vae.decode(z))[:, 14 * 28 + 14 : 14 * 28 + 16].T
+    answer = next(one.answer for one in QUESTIONS if one.belief.startswith("Independent given z"))
+    alone, beside = (float(found) / 100 for found in re.findall(r"(\d+) %", answer))
+    assert right.mean().item() == pytest.approx(alone, abs=0.012)
+    assert ((left * right).mean() / left.mean()).item() == pytest.approx(beside, abs=0.012)
+
+
+@pytest.mark.parametrize(("key", "words"), [("bernoulli", "(\\d+) nats above"), ("gaussian_learned", "and (\\d+) for")])
+def test_what_is_said_of_the_gap(key: str, words: str) -> None:
+    vae, x = vae_and_images(key)
+    with torch.inference_mode():
+        g = torch.Generator().manual_seed(1)
+        elbo = elbo_terms(vae, x, 20, g).elbo.mean().item()
+        bounds = [importance_weighted_bound(vae, twenty, 500, g) for twenty in x.split(20)]
+    found = re.search(words, next(one.answer for one in QUESTIONS if one.belief.startswith("ln p(x|w) is")))
+    assert found and torch.cat(bounds).mean().item() - elbo == pytest.approx(float(found[1]), rel=0.15)
 
 
 # The words of all pages ---

@@ -4,6 +4,9 @@ A loss a * error + c * KL has the minimiser of error + (c/a) * KL, and the ratio
 noise. With the error and the KL both summed within an image: squared error / (2 sigma^2) + KL is the Gaussian's
 -ELBO less a constant, so sigma^2 = ratio/2; absolute error / b + KL the Laplace's, so b = ratio; and cross-entropy +
 beta * KL has beta = ratio. Lucas et al. 2019 (arXiv 1911.02469); Rybkin et al. 2021 (2006.13202).
+
+Whatever range the code's pixels have, sigma and b are told in units of black to white: from -1 to 1 an error is twice
+as large as from 0 to 1, its square four times.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from vae_core.spec import BETA, SCALE, SIGMA, RunSpec
 
 LOSSES = ("squared", "absolute", "bce_grey", "bce_binary")
 REDUCTIONS = ("sum", "mean")
+RANGES = {"0..1": (0, 1), "-1..1": (-1, 1), "0..255": (0, 255)}  # black and white, in the code's units
 _FUNCTIONS = {"squared": "F.mse_loss", "absolute": "F.l1_loss"}
+_POWERS = {"squared": 2, "absolute": 1, "bce_grey": 0, "bce_binary": 0}  # of the pixels' unit that an error has
 _CALLS = {  # by the reduction over pixels and over the batch
     ("mean", "mean"): "{}({}, x)",
     ("sum", "sum"): '{}({}, x, reduction="sum")',
@@ -33,7 +38,8 @@ _REDUCED = {  # the KL's, over latents and over the batch
     ("sum", "mean"): ".sum(1).mean()",
     ("mean", "sum"): ".mean(1).sum()",
 }
-_KL = "kl = 0.5 * (m.square() + log_var.exp() - 1 - log_var)  # (batch, latents)"
+_KL = "kl = 0.5 * (m.square() + log_s2.exp() - 1 - log_s2)  # (batch, latents); log_s2 is the encoder's ln s²"
+_AGAIN = " at drawn z, and again, until it stops moving"
 _BLACK_AND_WHITE = "x = (x > 0.5).float()  # black and white"
 
 
@@ -51,13 +57,20 @@ class LossCode:
     n_pixels: int = 784
     latent_dim: int = 10
     batch_size: int = 128
+    pixel_range: str = "0..1"  # a key of RANGES; cross-entropy has no choice
+
+    @property
+    def span(self) -> int:
+        """White less black, in the units of the code's pixels."""
+        black, white = RANGES[self.pixel_range if self.loss in _FUNCTIONS else "0..1"]
+        return white - black
 
     @property
     def error_weight(self) -> float:
-        """What the error, summed over pixels and averaged over images, is multiplied by."""
+        """What the error of pixels from 0 to 1, summed over pixels and averaged over images, is multiplied by."""
         half = 0.5 if self.half and self.loss == "squared" else 1.0
         pixels = self.n_pixels if self.pixels == "mean" else 1
-        return half / pixels * (self.batch_size if self.batch == "sum" else 1)
+        return half / pixels * (self.batch_size if self.batch == "sum" else 1) * self.span ** _POWERS[self.loss]
 
     @property
     def kl_weight(self) -> float:
@@ -67,13 +80,16 @@ class LossCode:
 
     @property
     def ratio(self) -> float:
-        """How many units of error, summed over pixels, weigh as much as one nat of KL."""
+        """How many units of error, summed over pixels from 0 to 1, weigh as much as one nat of KL."""
         return self.kl_weight / self.error_weight
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """loss = scale * (mean over the batch of -ELBO) + offset, with beta * KL in the ELBO of a Bernoulli."""
+    """loss = scale * (mean over the batch of -ELBO) + offset, with beta * KL in the ELBO of a Bernoulli.
+
+    All in units of black to white: the ELBO is that of pixels from 0 to 1.
+    """
 
     likelihood: str  # a key of LIKELIHOODS
     parameter: str  # sigma2, b or beta
@@ -97,6 +113,11 @@ def meaning(code: LossCode) -> Meaning:
     if code.loss == "absolute":
         return Meaning("laplace", "b", ratio, True, scale, -scale * D * math.log(2 * ratio))
     return Meaning("bernoulli", "beta", ratio, code.loss == "bce_binary", code.error_weight, 0.0)
+
+
+def units_cost(code: LossCode) -> float:
+    """Nats by which ln p(x|z,w) is lower in the code's units than for pixels from 0 to 1: a density is per unit."""
+    return code.n_pixels * math.log(code.span)
 
 
 def images(dataset: str, loss: str) -> np.ndarray:
@@ -153,6 +174,9 @@ def derivation(code: LossCode) -> str:
     below = [("2", "2")] * (code.loss == "squared" and not code.half) + [("J", f"{code.latent_dim}")] * (
         code.latents == "mean"
     )
+    if code.span != 1:
+        power = "^2" if code.loss == "squared" else ""
+        below.append((f"R{power}", f"{code.span}{power}"))
     if code.batch != code.kl_batch:
         (above if code.batch == "mean" else below).append(("B", f"{code.batch_size}"))
     symbol = {"sigma2": r"\sigma^2", "b": "b", "beta": r"\beta"}[found.parameter]
@@ -186,13 +210,13 @@ def corrected(code: LossCode, noise: float) -> LossCode:
     """
     sums = replace(code, pixels="sum", batch="mean", latents="sum", kl_batch="mean")
     if code.loss == "squared":
-        return replace(sums, half=True, weight=noise)
+        return replace(sums, half=True, weight=noise * code.span**2)
     if code.loss == "absolute":
-        return replace(sums, weight=noise)
+        return replace(sums, weight=noise * code.span)
     return replace(sums, loss="bce_binary", weight=1.0)
 
 
-# The lines of PyTorch. x in [0,1] and the decoder's mu or f are (batch, pixels), m and log_var (batch, latents) -------
+# The lines of PyTorch. x and the decoder's mu or f are (batch, pixels), the encoder's m and log_s2 (batch, latents) ---
 
 
 def lines_written(code: LossCode) -> str:
@@ -203,29 +227,34 @@ def lines_written(code: LossCode) -> str:
     )
     half = "0.5 * " if code.half and code.loss == "squared" else ""
     weight = f"{code.weight:.10g} * " if code.weight != 1 else ""
-    lines = [_BLACK_AND_WHITE] * (code.loss == "bce_binary") + [
-        f"error = {half}{call}",
-        _KL,
-        f"loss = error + {weight}kl{_REDUCED[code.latents, code.kl_batch]}",
-    ]
+    lines = [_BLACK_AND_WHITE] * (code.loss == "bce_binary") + [_range(code)] * (code.span != 1)
+    lines += [f"error = {half}{call}", _KL, f"loss = error + {weight}kl{_REDUCED[code.latents, code.kl_batch]}"]
     return "\n".join(lines)
 
 
 def lines_corrected(code: LossCode, noise: float) -> str:
-    """-ELBO in nats per image, with every constant."""
+    """-ELBO in nats per image, with every constant; `noise` is sigma^2 or b in units of black to white."""
+    first, times = [_range(code)] * (code.span != 1), f" * {code.span}" * (code.span != 1)
     if code.loss == "squared":
         lines = [
-            f"sigma = {math.sqrt(noise):.6g}  # assumed; once trained, set sigma**2 to your mean squared error",
+            *first,
+            f"sigma = {math.sqrt(noise):.6g}{times}  # assumed: train, set sigma**2 to your mean squared error{_AGAIN}",
             "log_p = -0.5 * ((x - mu) / sigma).square().sum(1) - x.shape[1] * math.log(sigma * math.sqrt(2 * math.pi))",
         ]
     elif code.loss == "absolute":
         lines = [
-            f"b = {noise:.6g}  # assumed; once trained, set b to your mean absolute error",
+            *first,
+            f"b = {noise:.6g}{times}  # assumed: train, set b to your mean absolute error{_AGAIN}",
             "log_p = -(x - mu).abs().sum(1) / b - x.shape[1] * math.log(2 * b)",
         ]
     else:
         lines = [_BLACK_AND_WHITE, 'log_p = -F.binary_cross_entropy_with_logits(f, x, reduction="none").sum(1)']
     return "\n".join([*lines, _KL, "loss = (kl.sum(1) - log_p).mean()  # -ELBO, nats per image"])
+
+
+def _range(code: LossCode) -> str:
+    black, white = RANGES[code.pixel_range]
+    return f"# x and mu: black is {black}, white {white}"
 
 
 # The runs -----------------------------------------------------------------------------------------------------------

@@ -7,9 +7,7 @@ Sources: Kingma & Welling 2013 (arXiv 1312.6114), App. C.2; for the best sigma R
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from vae_core.data import load_dataset, split
-from vae_core.evaluation import Evaluation, Means, evaluate
+from vae_core.evaluation import Evaluation, evaluate
 from vae_core.feed import Feed
 from vae_core.likelihoods import LN_2PI, GaussianIdentity
 from vae_core.model import VAE, stream
@@ -25,7 +23,6 @@ from vae_core.pictures import Pictures, take_pictures
 from vae_core.spec import RunSpec
 
 BIN_WIDTH, N_BINS = 0.05, 81  # of the histogram: the middle bin is centred at 0, the outer edges at +-2.025
-Trend = Literal["grows", "same", "shrinks", "neither"]
 
 
 @dataclass(frozen=True)
@@ -202,16 +199,3 @@ def summarise(vae: VAE) -> Summary:
     feed = Feed(spec, load_dataset(spec.dataset))
     evaluation = evaluate(vae, feed.part(feed.held_out_part), stream(spec.seed, "evaluation"))  # the draws of training
     return Summary(evaluation, take_pictures(vae, next(feed.part(feed.held_out_part))))
-
-
-def largest_difference(shipped: Means, own: Mapping[str, float]) -> float:
-    """Over the four means, nats or squared grey levels; `own` as the store keeps the result of a run."""
-    return max(abs(value - own[name]) for name, value in vars(shipped).items())
-
-
-def trend(values: list[float]) -> Trend:
-    """What a quantity does from each run to the next; `same` allows a hundredth of the largest."""
-    steps = np.diff(values)
-    if np.ptp(values) <= 0.01 * np.abs(values).max():
-        return "same"
-    return "grows" if (steps > 0).all() else "shrinks" if (steps < 0).all() else "neither"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class GaussianIdentity(Likelihood):
     """Every pixel is mu_d plus noise of one fixed sigma; sigma = 1 is N(mu, I), the meaning of 1/2 SSE."""
 
-    name: ClassVar[str] = "Gaussian, identity covariance"
+    name: ClassVar[str] = "Gaussian, fixed variance"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I)\vphantom{\prod_d}"
     link: ClassVar[str] = r"\mu=f(z,w)"
     mean_symbol: ClassVar[str] = "μ"
@@ -33,7 +33,7 @@ class GaussianIdentity(Likelihood):
 
     @property
     def title(self) -> str:  # another sigma is no identity covariance any more
-        return self.name if self.sigma == 1 else f"Gaussian, covariance σ²I, σ = {self.sigma:.4g}"
+        return "Gaussian, " + ("identity covariance" if self.sigma == 1 else f"covariance σ²I, σ = {self.sigma:.4g}")
 
     @property
     def n_outputs(self) -> int:
@@ -64,9 +64,9 @@ class GaussianIdentity(Likelihood):
 class GaussianLearned(Likelihood):
     """Every pixel has its own mu_d(z) and sigma_d(z): the "Gaussian MLP" of Kingma & Welling 2013, App. C.2.
 
-    The outputs are D means, then D log-variances. Where the decoder can be exact the density has no upper bound
-    as sigma goes to 0 (Mattei & Frellsen 2018), so sigma^2 = max(exp(log-variance), variance_floor): the floor
-    is part of the model.
+    The outputs are D means, then D log-variances. Where the means can be exact, at pixels that never change first, the
+    density has no upper bound as sigma goes to 0 (Mattei & Frellsen 2018), so sigma^2 = max(exp(log-variance),
+    variance_floor): the floor is part of the model.
     """
 
     name: ClassVar[str] = "Gaussian, learned variance"
