@@ -29,8 +29,8 @@ def test_the_order_and_the_pairs_that_turn() -> None:
     found = verdict(agree, 0.25)
     assert (found.order, found.own_order, found.turned, found.pairs) == ([*"abc"], [*"abc"], 0, 3)
     assert found.below_histogram == ["c"]
-    turned = verdict({"a": made(0.1, 1.0), "b": made(0.2, 2.0), "c": made(0.3, 3.0)}, 1.0)
-    assert (turned.order, turned.own_order, turned.turned) == ([*"abc"], [*"cba"], 3)
+    other = verdict({"a": made(0.1, 1.0), "b": made(0.2, 2.0), "c": made(0.3, 3.0)}, 1.0)
+    assert (other.order, other.own_order, other.turned) == ([*"abc"], [*"cba"], 3)
     one = verdict({"b": made(0.1, 1.0)}, 1.0)
     assert (one.pairs, one.order) == (0, ["b"])
 
@@ -44,11 +44,11 @@ def test_the_shipped_runs_turn_round() -> None:
         found = score(known.means, spec.n_pixels)
         assert found is not None
         scores[name] = found
-    found = verdict(scores, 0.38)
-    assert found.order[0] == "bernoulli"
-    assert found.own_order[0] == "gaussian_learned"
-    assert found.order[-1] == "gaussian_identity"
-    assert found.turned > 0
+    said = verdict(scores, 0.38)
+    assert said.order[0] == "bernoulli"
+    assert said.own_order[0] == "gaussian_learned"
+    assert said.order[-1] == "gaussian_identity"
+    assert said.turned > 0
 
 
 @pytest.mark.parametrize(("n_pixels", "levels"), [(784, 2), (784, 256), (64, 17)])
