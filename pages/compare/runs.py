@@ -61,6 +61,7 @@ def choose(settings: PageSettings, engine: Engine) -> list[RunSpec]:
         help="Those that ship with the app, trained on the same black-and-white digits, and what you trained.",
         placeholder="Choose runs",
         max_selections=MOST,
+        select_all=False,
         **settings.keep("run"),
     )
     here_alone = [run_id for run_id in chosen if run_id in own | told and run_id not in ON_BOARD]
