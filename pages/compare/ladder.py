@@ -51,7 +51,7 @@ def _above(rung: Mapping[str, Any]) -> str:
 def _draw(specs: Sequence[RunSpec], names: Mapping[str, str], found: Mapping[str, list[dict[str, Any]]]) -> None:
     from plotly.graph_objects import Scatter
 
-    drawn = figure("draws k", "nats per image above the ELBO", 380)
+    drawn = figure("draws k", "nats per image above the ELBO", 420)
     drawn.update_xaxes(type="log", dtick=1)
     for run_id, look in looks(specs).items():
         if run_id in found:

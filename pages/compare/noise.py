@@ -127,7 +127,7 @@ def _sigmas(one: Found, look: Look, run_id: str, name: str) -> None:
 def _show_neighbours(specs: Sequence[RunSpec], names: Mapping[str, str], found: Mapping[str, Found]) -> None:
     from plotly.graph_objects import Scatter
 
-    drawn = figure("correlation of neighbours' residuals", "", 120 + 34 * len(found))
+    drawn = figure("correlation", "", 120 + 34 * len(found))
     shown = [run_id for run_id in looks(specs) if run_id in found]
     for direction, symbol in (("horizontal", "circle"), ("vertical", "diamond-open")):
         drawn.add_trace(

@@ -32,7 +32,7 @@ def show_rates(
     st.markdown(words["Rate and distortion"])
     right = 1.6 * max(end.rate_bits for end in ends.values())
     top = 1.15 * max(known.histogram_bits, *(end.total_bits for end in ends.values()))
-    drawn = figure("rate: KL, bits per pixel", "distortion: −E[log₂ P], bits per pixel", 460)
+    drawn = figure("rate: KL, bits per pixel", "distortion: −E[log₂ P], bits per pixel", 520)
     drawn.update_xaxes(range=[0, right], zeroline=False)
     drawn.update_yaxes(range=[0, top], zeroline=False)
     for i in range(1, N_LINES + 1):

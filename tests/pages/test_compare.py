@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 from vae_core.lessons.compare import Baselines, baselines
 from vae_core.lessons.compare_verdict import Score, score
 from vae_core.runs.engine import Engine
-from vae_core.runs.measure import Measurement
+from vae_core.runs.measure import Measurement, Measurements
 from vae_core.shipped import GREY_SPECS, SHIPPED, SPECS, measured
 from vae_core.spec import RunSpec
 
@@ -271,6 +271,15 @@ def test_stop_stops_all_that_is_asked(open_page, engine: Engine) -> None:
     assert {one.status for one in states} == {"stopped"}
     assert "Stopped: Bernoulli; " in text(page)
     assert "Climb" in labels(page)
+
+
+def test_without_a_worker_it_waits_and_says_why(open_page, engine: Engine, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "measurements", Measurements())  # with nobody connected
+    monkeypatch.setattr(Engine, "problem", "No worker is connected to the Dask scheduler.")
+    page = press(open_page("compare", run=[BERNOULLI.id], guess="skip"), "Climb")
+    assert [element.proto.text for element in page.get("progress")] == ["Bernoulli: in line"]
+    assert "No worker is connected" in page.warning[0].value
+    assert "Climb" in labels(press(page, "Stop"))
 
 
 def test_damaged_weights_are_told(open_page, engine: Engine, own) -> None:

@@ -118,8 +118,7 @@ def test_measuring_and_training_do_not_wait_for_each_other(engine: Engine, tmp_p
         engine.submit(spec)
     for spec in again:
         under_way(engine, spec)
-    placed = {run_id: launched.worker for run_id, launched in engine._launched.items()}
-    assert len({*placed.values()}) == len(again)  # each on a worker of its own
+    assert len({launched.worker for launched in engine._launched.values()}) == len(again)  # each on one of its own
     for spec in again:
         engine.stop(spec.id)
         ended(engine, spec, "stopped")

@@ -38,7 +38,7 @@ class Launched:
     """A run that Dask has."""
 
     future: Any  # Dask drops the run when we drop this
-    worker: str = ""  # address of the one that is to have it, or began it last; none when that worker is lost
+    worker: str = ""  # address of the one that began it last; none before it has begun, or when that worker is lost
     lost: bool = False
 
 
@@ -55,7 +55,7 @@ class Engine(Health):
         self._client: Any = None
         self._session = ""  # tells this connection's tasks from another's
         self.measurements = Measurements()  # what pages ask of the workers besides training
-        self._addresses: list[str] = []  # of the workers, each of which takes one run at a time
+        self._slots = 0  # how many runs the workers take at once: one each, whatever they measure besides
         self._launched: dict[str, Launched] = {}  # by run id
         self._stopping: set[str] = set()  # run ids
         self._lock = threading.RLock()  # over the client, what is launched and stopping, and the status of runs
@@ -148,7 +148,7 @@ class Engine(Health):
         # Asked after that, so that a worker missing from the answer has gone.
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
         workers = identity["workers"]
-        self._addresses = list(workers)
+        self._slots = len(workers)
         self._judge(len(workers))
         for run_id, address in began.items():
             if address not in workers:
@@ -163,7 +163,7 @@ class Engine(Health):
         with self._lock:
             self._client = None
             self._launched.clear()
-            self._addresses, self.workers = [], 0
+            self._slots = self.workers = 0
             self._problems.pop("workers", None)
         self.measurements.disconnected()
         if self.state == "ready":
@@ -173,8 +173,11 @@ class Engine(Health):
     # Runs ----------------------------------------------------------------------------------------------------
 
     def _token(self, run: Run) -> str:
-        """Names one try at a run: Dask's key, and what a stop refers to."""
-        return f"{run.id}-{run.attempt}-{self._session}"
+        """Names one try at a run: Dask's key, and what a stop refers to.
+
+        By the first word Dask knows how long runs take, and puts one beside a measurement rather than another run.
+        """
+        return f"run-{run.id}-{run.attempt}-{self._session}"
 
     def _launch_waiting(self) -> None:
         """Hand waiting runs to Dask, oldest first, but no more than there are workers with nothing to do.
@@ -192,19 +195,15 @@ class Engine(Health):
                     self._stopping.discard(run.id)
                     self.store.finish(run.id, "stopped", "Stopped.")
                     continue
-                taken = [launched.worker for launched in self._launched.values()]
-                free = [address for address in self._addresses if address not in taken]
-                if len(taken) >= len(self._addresses) or not free:
+                if len(self._launched) >= self._slots:
                     return
-                self._launch(run, free[0])
+                self._launch(run)
 
-    def _launch(self, run: Run, on: str) -> None:
+    def _launch(self, run: Run) -> None:
         checkpoint = self.store.load_weights(run.resume_from) if run.resume_from else None
         token = self._token(run)
-        task = (worker.train_run, run.spec.to_dict(), checkpoint, token)
-        # On another where that one has just gone. Left to choose, Dask would count a measurement as much as a run.
-        future = self._client.submit(*task, key=token, pure=False, workers=[on], allow_other_workers=True)
-        self._launched[run.id] = Launched(future, on)
+        future = self._client.submit(worker.train_run, run.spec.to_dict(), checkpoint, token, key=token, pure=False)
+        self._launched[run.id] = Launched(future)
         future.add_done_callback(partial(self._on_done, run))
 
     def _forget(self, run_id: str) -> None:
