@@ -10,6 +10,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "one_image": ("One image", ":material/image:"),
     "mse": ("MSE is a Gaussian", ":material/functions:"),
     "assumed": ("Which σ²?", ":material/balance:"),
+    "compare": ("Compare", ":material/leaderboard:"),
     "train": ("Train", ":material/model_training:"),
     "experiments": ("Three experiments", ":material/science:"),
     "latent": ("Latent space", ":material/scatter_plot:"),

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from vae_core.model import VAE
 
 
-def _read_run(name: str, texts: list[str]) -> str:
+def read_run(name: str, texts: list[str]) -> str:
     if len(texts[-1]) != 16 or not set(texts[-1]) <= set("0123456789abcdef"):
         raise SpecError(name, f"run is {shown(texts[-1])}; allowed: the 16 hex digits that name a run.")
     return texts[-1]
 
 
-def _read_spec(name: str, texts: list[str]) -> str:
+def read_spec(name: str, texts: list[str]) -> str:
     try:
         values = json.loads(texts[-1])
         return RunSpec.from_dict(values).canonical_json
@@ -41,7 +41,7 @@ def _read_spec(name: str, texts: list[str]) -> str:
 
 SHIPPED_LABEL = "Shipped with the app: three decoders, black-and-white digits"
 # For a page's settings: an own run by its id, and with all its settings, so that it can be trained where it is not.
-RUN_SETTINGS = {"run": Setting("", _read_run), "spec": Setting("", _read_spec)}
+RUN_SETTINGS = {"run": Setting("", read_run), "spec": Setting("", read_spec)}
 
 
 def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
@@ -64,7 +64,7 @@ def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     if not asked:
         return list(SPECS.values())
     if asked not in known:
-        _offer(settings, engine)
+        offer(asked, _described(settings), engine)
         return []
     settings["spec"] = known[asked].canonical_json
     return siblings(known[asked], list(known.values()))
@@ -78,10 +78,10 @@ def siblings(spec: RunSpec, others: list[RunSpec]) -> list[RunSpec]:
     return [found[key] for key in LIKELIHOODS if key in found]
 
 
-def _offer(settings: PageSettings, engine: Engine) -> None:
-    run_id = settings["run"]
+def offer(run_id: str, described: RunSpec | None, engine: Engine) -> None:
+    """Say what has become of a run that a link names, and offer to train it where its settings are known."""
     run = engine.store.run(run_id)  # its weights may be gone, or not written yet
-    spec = run.spec if run else _described(settings)
+    spec = run.spec if run else described
     if spec is None:
         st.warning(
             f"No run {plain(run_id)} is kept here, and its link does not say its settings. Choose another above, or "
@@ -95,7 +95,7 @@ def _offer(settings: PageSettings, engine: Engine) -> None:
     else:
         what = "The weights of this run are missing" if run else "This run is not kept here"
         st.warning(f"{what}: {label(spec)}. It can be trained.", icon=":material/link_off:")
-        if st.button("Train it", icon=":material/play_arrow:", type="primary"):
+        if st.button("Train it", key=f"train {run_id}", icon=":material/play_arrow:", type="primary"):
             engine.submit(spec)
             st.switch_page(TRAIN, query_params=link_to([spec]))
     open_on_train(spec)

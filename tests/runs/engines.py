@@ -68,7 +68,7 @@ def all_workers(engine: Engine, count: int | None = None) -> dict[str, psutil.Pr
 
 def worker_of(engine: Engine, workers: dict[str, psutil.Process], spec: RunSpec) -> psutil.Process:
     processing = engine._client.processing()
-    (address,) = [a for a, keys in processing.items() if any(key.startswith(spec.id) for key in keys)]
+    (address,) = [a for a, keys in processing.items() if any(spec.id in key for key in keys)]
     return workers[address]
 
 

@@ -6,23 +6,24 @@ No torch at import: the page says at once whether runs may be compared, and wher
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vae_core.catalogue import BINARIZE, DATASETS
-from vae_core.data import load_dataset
+from vae_core.data import Dataset, load_dataset, split
 from vae_core.errors import LevelsError
 from vae_core.likelihoods.base import bits_per_pixel, scores
 from vae_core.spec import RunSpec, make_likelihood
 
 if TYPE_CHECKING:
-    from vae_core.evaluation import Means
+    from vae_core.measures import Means
     from vae_core.model import VAE
 
 COUNT = 0.5  # added to every level before counting: Jeffreys' prior
+AT_ONCE = 4000  # images: 12 MB as float32
 _SAME_IMAGES: dict[str, Callable[[RunSpec], str]] = {  # what decides which images are held out, and what is stored
     "data sets": lambda spec: DATASETS[spec.dataset].title,
     "pixels": lambda spec: BINARIZE[spec.binarize],
@@ -91,28 +92,38 @@ class Baselines:
 def baselines(spec: RunSpec, levels: int | None = None) -> Baselines:
     """For the images of this run, as it sees them, on `levels` grey levels or all that the pixels have.
 
-    Each pixel's histogram has COUNT added to every level, so that no level has probability 0. It takes half a second
-    for 60,000 images. Raises LevelsError and DataError.
+    Each pixel's histogram has COUNT added to every level, so that no level has probability 0. Without torch, but for
+    tossed pixels. Raises LevelsError and DataError.
     """
-    from vae_core.feed import Feed
-
-    levels = chosen_levels(spec, levels)
-    feed = Feed(spec, load_dataset(spec.dataset))
-    train, held_out = (_counts(spec, feed, part, levels) for part in (feed.train_part, feed.held_out_part))
+    levels, data = chosen_levels(spec, levels), load_dataset(spec.dataset)
+    train, held_out = (_counts(spec, _stored(spec, data, part), levels) for part in split(spec))
     p = (train + COUNT) / (train.sum(-1, keepdims=True) + COUNT * levels)  # (n_pixels, levels)
     return Baselines(math.log2(levels), float(-(held_out * np.log2(p)).sum() / held_out.sum()))
 
 
-def _counts(spec: RunSpec, feed: Any, part: Any, levels: int) -> np.ndarray:
+def _counts(spec: RunSpec, images: Iterator[np.ndarray], levels: int) -> np.ndarray:
     """How often each pixel has each level in these images: (n_pixels, levels)."""
-    from vae_core.likelihoods.base import as_stored, level_of
-
     first = np.arange(spec.n_pixels) * levels  # where each pixel's counts begin
     counts = np.zeros(spec.n_pixels * levels, dtype=np.int64)
-    for x in feed.part(part):
-        k = level_of(as_stored(x, spec.n_levels), levels).long().numpy()  # (batch, n_pixels)
+    for x in images:
+        k = np.round(x * np.float32(levels - 1)).astype(np.int64)  # (batch, n_pixels)
         counts += np.bincount((first + k).ravel(), minlength=len(counts))
     return counts.reshape(spec.n_pixels, levels)
+
+
+def _stored(spec: RunSpec, data: Dataset, part: np.ndarray) -> Iterator[np.ndarray]:
+    """Those images as the run sees them, any noise gone: float32 in [0,1], (batch, n_pixels) each."""
+    if spec.binarize == "stochastic":
+        from vae_core.feed import Feed
+        from vae_core.lazy_torch import torch
+        from vae_core.likelihoods.base import as_stored
+
+        for x in Feed(spec, data).part(torch.from_numpy(part)):
+            yield as_stored(x, spec.n_levels).numpy()
+    else:
+        for start in range(0, len(part), AT_ONCE):
+            grey = data.scaled(part[start : start + AT_ONCE])
+            yield (grey > 0.5).astype(np.float32) if spec.binarize == "threshold" else grey
 
 
 # Rate and distortion ------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ CONFIG = {
     "logging.distributed": "error",
     "distributed.admin.low-level-log-length": 20,  # messages kept; ours hold images
     "distributed.scheduler.allowed-failures": 10,  # a run that kills its worker so often is at fault
+    # Until one has ended. A measurement, of which it knows nothing, counts as half a second.
+    "distributed.scheduler.default-task-durations": {"run": "1h"},
     # Looking at itself up to a hundred times a second costs each idle worker 3 % of a core.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",

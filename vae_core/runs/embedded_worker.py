@@ -41,7 +41,7 @@ async def _serve(facts: dict[str, Any]) -> None:
     async with Worker(
         facts["scheduler"],
         name=facts["name"],
-        nthreads=1,
+        nthreads=2,  # a run and a measurement side by side, neither waits for the other
         host="127.0.0.1",
         security=Security(require_encryption=True, **facts["tls"]),
         memory_limit=0,  # the cluster looks after that

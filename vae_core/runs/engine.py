@@ -21,6 +21,7 @@ from vae_core.errors import CheckpointError, DataError, StoreError
 from vae_core.runs import worker
 from vae_core.runs.connection import Connection
 from vae_core.runs.health import Health
+from vae_core.runs.measure import Measurements
 from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, from_wire
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
@@ -53,7 +54,8 @@ class Engine(Health):
         self._connection = Connection(self.address)
         self._client: Any = None
         self._session = ""  # tells this connection's tasks from another's
-        self._slots = 0  # how many runs the workers take at once
+        self.measurements = Measurements()  # what pages ask of the workers besides training
+        self._slots = 0  # how many runs the workers take at once: one each, whatever they measure besides
         self._launched: dict[str, Launched] = {}  # by run id
         self._stopping: set[str] = set()  # run ids
         self._lock = threading.RLock()  # over the client, what is launched and stopping, and the status of runs
@@ -132,6 +134,7 @@ class Engine(Health):
     def _connect(self) -> None:
         client = self._connection.open()
         client.subscribe_topic(worker.TOPIC, self._on_event)
+        self.measurements.connected(client)
         with self._lock:
             self._session = secrets.token_hex(4)
             self._client = client
@@ -145,7 +148,7 @@ class Engine(Health):
         # Asked after that, so that a worker missing from the answer has gone.
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
         workers = identity["workers"]
-        self._slots = sum(facts["nthreads"] for facts in workers.values())
+        self._slots = len(workers)
         self._judge(len(workers))
         for run_id, address in began.items():
             if address not in workers:
@@ -162,6 +165,7 @@ class Engine(Health):
             self._launched.clear()
             self._slots = self.workers = 0
             self._problems.pop("workers", None)
+        self.measurements.disconnected()
         if self.state == "ready":
             self.state = "starting"
         self._connection.close()
@@ -169,8 +173,11 @@ class Engine(Health):
     # Runs ----------------------------------------------------------------------------------------------------
 
     def _token(self, run: Run) -> str:
-        """Names one try at a run: Dask's key, and what a stop refers to."""
-        return f"{run.id}-{run.attempt}-{self._session}"
+        """Names one try at a run: Dask's key, and what a stop refers to.
+
+        By the first word Dask knows how long runs take, and puts one beside a measurement rather than another run.
+        """
+        return f"run-{run.id}-{run.attempt}-{self._session}"
 
     def _launch_waiting(self) -> None:
         """Hand waiting runs to Dask, oldest first, but no more than there are workers with nothing to do.

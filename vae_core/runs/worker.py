@@ -50,12 +50,14 @@ def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -
     from distributed import get_worker
 
     worker = get_worker()
+    send = lambda message: worker.log_event(TOPIC, to_wire(message))
+    return run_spec(canonical, checkpoint, token, send, lambda: is_abandoned(worker, token))
 
-    def abandoned() -> bool:  # Dask cannot end a thread: one whose app is gone must notice, and end itself
-        task = worker.state.tasks.get(token)
-        return task is None or task.state != "executing"
 
-    return run_spec(canonical, checkpoint, token, lambda message: worker.log_event(TOPIC, to_wire(message)), abandoned)
+def is_abandoned(worker: Any, token: str) -> bool:
+    """Dask cannot end a thread: one whose task nobody wants any more must notice, and end itself."""
+    task = worker.state.tasks.get(token)
+    return task is None or task.state != "executing"
 
 
 def run_spec(
