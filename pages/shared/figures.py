@@ -10,9 +10,12 @@ from PIL import Image
 
 from vae_core.likelihoods import LIKELIHOODS
 
-# Okabe-Ito, in the order of LIKELIHOODS; a dash goes with each, so that colour never stands alone.
-COLOURS = dict(zip(LIKELIHOODS, ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"]))
-DASHES = dict(zip(LIKELIHOODS, [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4]]))
+# In the order of LIKELIHOODS: Okabe-Ito, then four that are seen on white and on dark as well; a dash goes with each, so
+# that colour never stands alone.
+_COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#A07800", "#2F96D0", "#858585", "#9067D8"]
+_DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4], [10, 3, 4, 3]]
+COLOURS = dict(zip(LIKELIHOODS, _COLOURS, strict=True))
+DASHES = dict(zip(LIKELIHOODS, _DASHES, strict=True))
 WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
 
 
