@@ -10,8 +10,8 @@ from PIL import Image
 
 from vae_core.likelihoods import LIKELIHOODS
 
-# In the order of LIKELIHOODS: Okabe-Ito, then four that are seen on white and on dark as well; a dash goes with each, so
-# that colour never stands alone.
+# In the order of LIKELIHOODS: Okabe-Ito, then four that are seen on white and on dark as well. A dash goes with each,
+# so that colour never stands alone.
 _COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#A07800", "#2F96D0", "#858585", "#9067D8"]
 _DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4], [10, 3, 4, 3]]
 COLOURS = dict(zip(LIKELIHOODS, _COLOURS, strict=True))

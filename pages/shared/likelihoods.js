@@ -192,12 +192,12 @@ const LIKELIHOODS = {
     },
   },
   gaussian_shared: learned({
-    width: (f, settings) => `σ = ${text(Math.exp(0.5 * floored(f, settings)))}, a weight: no z moves it`,
+    width: (f, settings) => `σ = ${text(Math.exp(0.5 * floored(f, settings)))}, one for all pixels`,
     say: (f, settings, number) => `N(μ_d = ${number(f[0])}, σ² = ${number(Math.exp(0.5 * floored(f, settings)))}²), one σ for all pixels`,
   }),
   continuous_bernoulli: {
     support: "unit_interval", link: LINKS.sigmoid, parameters: ["λ"],
-    width(f, settings) { return `the mean is ${text(this.mean(f, settings))}, not λ`; },
+    width(f) { return `mean ${text(this.mean(f))}, not λ`; },
     mean: ([a]) => 0.5 + 0.5 * langevin(a / 2),
     stddev: ([a]) => 0.5 * Math.sqrt(langevinSlope(a / 2)),
     log_prob: ([a], x) => (x - 0.5) * a - logSinhc(a / 2),
