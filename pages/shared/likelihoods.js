@@ -1,5 +1,6 @@
 /* p(x|z,w) of ONE pixel under each decoder, by the keys of vae_core/likelihoods; a test holds every number here
-   against torch. In each entry
+   against torch.
+Long because each density stands once, and side by side they can be compared. In each entry
      f         the pixel's raw outputs: [a]; [μ, ln σ²] or [μ, ln s] where a spread is learned; a logit a level
      settings  what was chosen before training: { sigma }, { variance_floor }, { scale }; { levels } of a mass on levels
      support   where x may lie, as Support in vae_core/likelihoods: what follows from it, pages ask of the functions below
@@ -8,9 +9,7 @@
      slope     d ln p / d f, one a raw output; `on_floor` where there is a floor
      sample    by draw = { uniform(), normal() }: one of them once, so that held chance moves with f
      say, worked   words for a page, the numbers written by `number`; worked: the lines of a calculation, HTML
-     loss, height  where x may lie outside the support, what −ln p is called then; what p of a value of a mass is called
-
-Long because each density stands once, and side by side they can be compared. */
+     loss, height  where x may lie outside the support, what −ln p is called then; what p of a value of a mass is called */
 
 const LN_2PI = Math.log(2 * Math.PI);
 const sigmoid = (a) => 1 / (1 + Math.exp(-a)); // as exact near 0 for −a as it is near 1 for a

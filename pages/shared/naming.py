@@ -24,7 +24,16 @@ def title(spec: RunSpec) -> str:
 def label(spec: RunSpec) -> str:
     """The title, the data, and whatever else is not as usual: tells runs apart in a list."""
     parts = [title(spec), DATASETS[spec.dataset].title, f"{spec.latent_dim} latents"]
-    elsewhere = {"dataset", "likelihood", "latent_dim", "epochs", "seed", "sigma", "scale"}  # here, or in the title
+    elsewhere = {
+        "dataset",
+        "likelihood",
+        "latent_dim",
+        "epochs",
+        "seed",
+        "sigma",
+        "scale",
+        "levels",
+    }  # here, or in the title
     parts += [
         _value(spec, name)
         for name in spec.to_dict()

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.shared.figures import COLOURS, coloured, enlarged
 from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
-from vae_core.likelihoods import LIKELIHOODS
+from vae_core.likelihoods import LIKELIHOODS, Support
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
 
@@ -70,9 +70,10 @@ def pictures(store: Store, run: Run, snapshot: dict[str, Any], prior: str) -> No
     st.image(enlarged(images["input"]), width="stretch", alt="Six held-out images, the input")
     st.caption("**Mean** of p(x|z,w) at z = m, the mean of q(z|x)")
     st.image(enlarged(images["mean"]), width="stretch", alt=f"The mean of p(x|z,w) for each input under {name}")
-    st.caption("One **sample** from that p(x|z,w), clipped to [0,1] for display")
+    clipped = LIKELIHOODS[run.spec.likelihood].support is Support.REAL  # else every draw is within [0,1]
+    st.caption(f"One **sample** from that p(x|z,w){', clipped to [0,1] for display' * clipped}")
     st.image(enlarged(images["sample"]), width="stretch", alt=f"A draw from p(x|z,w) for each input under {name}")
-    what = {"mean": "means of p(x|z,w)", "sample": "samples from p(x|z,w), clipped for display"}[prior]
+    what = {"mean": "means of p(x|z,w)", "sample": "samples from p(x|z,w)" + ", clipped for display" * clipped}[prior]
     st.caption(f"**New images**: z from the prior, {what}")
     st.image(enlarged(images[f"prior_{prior}"]), width="stretch", alt=f"36 new images under {name}: {what}")
     if "sigma" in images:
@@ -83,6 +84,10 @@ def pictures(store: Store, run: Run, snapshot: dict[str, Any], prior: str) -> No
             f"Largest σ {sigma['largest']:.3g}, median {sigma['median']:.3g} (of the first 125 images). At the floor: "
             f"{sigma['pixels_on_floor']:.0f} of {run.spec.n_pixels} pixels of an image, on average."
         )
+    elif LIKELIHOODS[run.spec.likelihood].n_shared:
+        sigma = snapshot["sigma"]
+        on_floor = ", its floor: it would be smaller" if sigma["pixels_on_floor"] else ""
+        st.caption(f"**σ** of every pixel, one learned weight: {sigma['median']:.3g}{on_floor}")
     collapsed = run.spec.latent_dim - snapshot["active_latents"]
     if collapsed and snapshot["step"]:
         st.caption(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.shared.columns import columns
 from pages.shared.figures import COLOURS, DASHES
 from pages.shared.naming import title
 from pages.shared.run_view import curves, heading, pictures, progress, step_chart
@@ -20,7 +21,7 @@ def show_lanes(store: Store, specs: dict[str, RunSpec], share: int, prior: str) 
     """Every lane as it stood after `share` per cent of its run; 100 is the newest. `prior` is mean or sample."""
     runs = {key: store.run(spec.id) for key, spec in specs.items()}
     histories = {key: store.history(spec.id) if runs[key] else [] for key, spec in specs.items()}
-    for (key, spec), column in zip(specs.items(), st.columns(len(specs))):
+    for (key, spec), column in zip(specs.items(), columns(len(specs))):
         with column, st.container(border=True, key=f"lane_{key}"):
             _show_lane(store, key, spec, runs[key], histories[key], share, prior)
     if any(histories.values()):
