@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-MOST = 4  # of a desktop's width, so that words in a column can still be read
+MOST = 3  # of a desktop's width, so that the words and formulas in a column can be read
 
 
 def columns(n: int) -> Iterator[DeltaGenerator]:
