@@ -124,15 +124,29 @@ function edges(f, x, levels) {
   const at = (edge) => (edge / (levels - 1) - f[0]) / s;
   return [k > 0 ? at(k - 0.5) : -Infinity, k < levels - 1 ? at(k + 0.5) : Infinity];
 }
-// P(K >= k) under a logistic for each level k but the first: 1/(1 + odds), the odds growing by one factor a level.
+// P(K >= k) under a logistic, 1/(1 + odds), the odds growing by one factor a level: from the first k > 0 where it is not
+// 1 to the last where it is not 0. [how many levels k > 0 come before, those shares].
 function reached(f, levels) {
-  const [s, step, found] = [logisticScale(f), 1 / (levels - 1), new Float64Array(levels - 1)]; // 0 far above μ
+  const [s, step, shares] = [logisticScale(f), 1 / (levels - 1), []];
   const first = clamp(Math.ceil((f[0] - 37 * s) / step - 0.5), 0, levels - 1);
-  found.fill(1, 0, first);
   const ratio = Math.exp(step / s);
   let odds = Math.exp(((first + 0.5) * step - f[0]) / s);
-  for (let k = first; k < levels - 1 && odds < 1e17; k++, odds *= ratio) found[k] = 1 / (1 + odds);
-  return found;
+  for (let k = first; k < levels - 1 && odds < 1e17; k++, odds *= ratio) shares.push(1 / (1 + odds));
+  return [first, shares];
+}
+// Its mean and entropy where levels are many and lie close: sums over levels by Euler and Maclaurin, r = step/s.
+function smoothMean(mu, s, step) {
+  const [r, below, above] = [step / s, sigmoid(mu / s), sigmoid((mu - 1) / s)];
+  const term = (u) => (r / 24) * u * (1 - u) - ((7 * r ** 3) / 5760) * u * (1 - u) * (1 - 6 * u * (1 - u));
+  return s * (softplus(mu / s) - softplus((mu - 1) / s)) + step * (term(above) - term(below));
+}
+function smoothEntropy(mu, s, step) {
+  const [t0, t1, r] = [(0.5 * step - mu) / s, (1 - 0.5 * step - mu) / s, step / s]; // the inner edges of the outermost bins
+  const inner = (t) => {
+    const [u, rest] = [sigmoid(t), sigmoid(-t)];
+    return xLogX(u) - xLogX(rest) - 2 * u + (r * r * (rest - u) ** 3) / 144 + u * Math.log(r);
+  };
+  return inner(t0) - inner(t1) - xLogX(sigmoid(t0)) - xLogX(sigmoid(-t1));
 }
 
 const LIKELIHOODS = {
@@ -226,10 +240,16 @@ const LIKELIHOODS = {
   discretized_logistic: {
     support: "levels", link: LINKS.identity, parameters: ["μ", "ln s"],
     width: (f) => `s = ${text(logisticScale(f))}`,
-    mean: (f, { levels }) => reached(f, levels).reduce((sum, p) => sum + p, 0) / (levels - 1),
+    mean(f, { levels }) {
+      const [s, step] = [logisticScale(f), 1 / (levels - 1)];
+      if (levels > 32 && step <= s) return smoothMean(f[0], s, step);
+      const [first, shares] = reached(f, levels);
+      return shares.reduce((sum, p) => sum + p, first) * step;
+    },
     stddev(f, { levels }) {
-      const squares = reached(f, levels).reduce((sum, p, k) => sum + (2 * k + 1) * p, 0) / (levels - 1) ** 2;
-      return Math.sqrt(Math.max(0, squares - this.mean(f, { levels }) ** 2));
+      const [, shares] = reached(f, levels); // the levels before the first move nothing but the mean
+      const [sum, squares] = [shares.reduce((sum, p) => sum + p, 0), shares.reduce((sum, p, k) => sum + (2 * k + 1) * p, 0)];
+      return Math.sqrt(Math.max(0, squares - sum * sum)) / (levels - 1);
     },
     log_prob(f, x, { levels }) {
       const [below, above] = edges(f, x, levels);
@@ -251,8 +271,10 @@ const LIKELIHOODS = {
       return levelOf(f[0] + logisticScale(f) * Math.log(u / (1 - u)), levels) / (levels - 1);
     },
     entropy(f, { levels }) {
-      const share = reached(f, levels);
-      return -share.reduce((sum, p, k) => sum + xLogX((k ? share[k - 1] : 1) - p), xLogX(share[levels - 2]));
+      const [s, step] = [logisticScale(f), 1 / (levels - 1)];
+      if (step <= 0.25 * s) return smoothEntropy(f[0], s, step);
+      const [, shares] = reached(f, levels);
+      return -shares.reduce((sum, p, k) => sum + xLogX((k ? shares[k - 1] : 1) - p), xLogX(shares.at(-1) ?? 0));
     },
     height: (x, { levels }) => `the mass on the bin of level ${levelOf(x, levels)}`,
     say(f, settings, number) {
@@ -286,7 +308,7 @@ const LIKELIHOODS = {
       return (k < 0 ? f.length - 1 : k) / (f.length - 1); // rounding may leave a crumb
     },
     entropy: (f) => -softmax(f).reduce((sum, p) => sum + xLogX(p), 0),
-    height: (x, { levels }) => `π_d of level ${levelOf(x, levels)}`,
+    height: (x, { levels }) => `π_d of level ${levelOf(x, levels)}${same(levelOf(x, levels) / (levels - 1), x) ? "" : ", the nearest"}`,
     say(f, settings, number) { return `a softmax over ${f.length} levels, mean ${number(this.mean(f))}`; },
     worked(f, x, settings) {
       const [k, total] = [levelOf(x, f.length), logSumExp(f)];

@@ -50,7 +50,7 @@ def browser_page(browser: Browser):
 def described(vae: VAE) -> dict[str, Any]:
     """What the page sends: see pages/latent/pack.py."""
     decoder, spec = flat(vae.decoder), vae.spec
-    run = {"likelihood": spec.likelihood, "settings": vae.likelihood.given, "shared": shared(vae)}
+    run: dict[str, Any] = {"likelihood": spec.likelihood, "settings": vae.likelihood.given, "shared": shared(vae)}
     run |= {"layers": decoder.layers, "pixels": spec.n_pixels}
     return {"run": run, "weights": base64.b64encode(decoder.data).decode()}
 

@@ -82,7 +82,7 @@ def points(likelihood: Likelihood, settings: dict[str, float]) -> list[tuple[lis
     floor = math.log(settings.get("variance_floor", 1e-3))
     second = [[-40.0, floor - 0.1, floor, floor + 0.1, 0.5, 3.0]] * (likelihood.n_outputs - 1)
     if likelihood.second == "log_scale":
-        second = [[-12.0, LEAST_LOG_SCALE - 0.1, -6.0, -2.0, 0.5, 3.0]]
+        second = [[-12.0, LEAST_LOG_SCALE - 0.1, -6.0, -5.5, -4.1, -2.0, 0.5, 3.0]]
     found = []
     for f in logits(likelihood.n_outputs) if likelihood.n_outputs > 2 else itertools.product(FIRST, *second):
         if likelihood.support is Support.REAL:

@@ -47,6 +47,7 @@ def test_a_network_that_the_browser_does_not_know_is_refused(layers: list[nn.Mod
 
 def test_what_no_z_moves_travels_beside_the_network() -> None:
     vae = VAE(RunSpec(dataset="digits", likelihood="gaussian_shared", latent_dim=3, hidden=(7,)))
+    assert vae.shared is not None
     torch.nn.init.constant_(vae.shared, -0.1)
     with torch.inference_mode():
         assert shared(vae) == vae.decode(torch.ones(3))[64:].tolist() != [0.0]
