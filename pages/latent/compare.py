@@ -8,6 +8,7 @@ from pages.latent.pad import latent_pad
 from pages.latent.run import LatentRun, open_runs
 from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
+from pages.shared.columns import columns
 from pages.shared.held_out import choose_image
 from pages.shared.naming import label, title
 from pages.shared.words import Parts, decoder_words
@@ -29,7 +30,7 @@ def side_by_side(run: LatentRun, specs: list[RunSpec], engine: Engine, settings:
     st.subheader("The same image under each")
     st.markdown(words["One image under each"])
     image = choose_image(settings, run.codes.labels)
-    for column, one in zip(st.columns(len(runs)), runs):
+    for column, one in zip(columns(len(runs)), runs):
         with column:
             _show(one, run, image, words)
 
@@ -60,10 +61,11 @@ def _show(one: LatentRun, first: LatentRun, image: int, words: Parts) -> None:
     x = first.codes.x[image : image + 1]
     found = at_own_code(one.vae, x, seed=image)
     st.markdown(f"#### {one.name}")
+    real = one.vae.likelihood.support is Support.REAL
     rows = {
         "x": grey(x),
         "mean": grey(found.mean),
-        "sample, clipped": grey(found.sample),
+        "sample, clipped" if real else "sample": grey(found.sample),
         f"standard deviation, black {SIGMA_BLACK} to white 1 or more": grey(log_scale(found.sigma, SIGMA_BLACK)),
     }
     sheet(

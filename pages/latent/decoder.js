@@ -18,20 +18,22 @@ function makeNetwork(shapes, weights) {
   };
 }
 
-// `run` says { likelihood, settings, layers, pixels }. The decoder takes z and gives { mean, sigma, entropy(),
+// `run` says { likelihood, settings, layers, pixels, shared }; `shared` are outputs after those of the network, that are
+// weights of their own. The decoder takes z and gives { mean, sigma, entropy(),
 // sample(draw) } of p(x|z,w), to be used before it is called again. null for a likelihood that the browser lacks.
-function makeDecoder({ likelihood, settings, layers, pixels }, weights) {
+function makeDecoder({ likelihood, settings, layers, pixels, shared = [] }, weights) {
   const family = LIKELIHOODS[likelihood];
   if (!family) return null;
   const network = makeNetwork(layers, weights);
-  const f = new Float64Array(2);
+  const nOutputs = layers.at(-1)[1] + shared.length;
+  const f = new Float64Array(Math.ceil(nOutputs / pixels)); // of one pixel
   return (z) => {
-    const outputs = network(z);
+    const outputs = shared.length ? [...network(z), ...shared] : network(z);
     const image = (pixel) => {
       const made = new Float32Array(pixels);
       for (let d = 0; d < pixels; d++) {
-        f[0] = outputs[d]; // all first outputs come before all second ones, of which there may be one for all pixels
-        f[1] = outputs[Math.min(pixels + d, outputs.length - 1)];
+        // All first outputs come before all second ones, and so on; of the last there may be one for all pixels.
+        for (let k = 0; k < f.length; k++) f[k] = outputs[Math.min(k * pixels + d, nOutputs - 1)];
         made[d] = pixel(f);
       }
       return made;

@@ -150,7 +150,7 @@ function entropy(pad, context) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const shown = (value) => value.toFixed(1).replace("-", "−");
   shade(context, 24, values, low, high, (share) => blend(VIRIDIS, share));
-  if (high - low < 1e-3) return [`entropy of p(x|z,w), ${run.name}: ${shown(low)} nats everywhere, for its σ is fixed`];
+  if (high - low < 1e-3) return [`entropy of p(x|z,w), ${run.name}: ${shown(low)} nats everywhere: no z changes its noise`];
   return [`entropy of p(x|z,w), ${run.name}: dark ${shown(low)} nats to yellow ${shown(high)} (where the decoder is least sure)`];
 }
 

@@ -55,7 +55,7 @@ def _show(run: LatentRun, name: str, found: NewImages) -> None:
     )
     differences = ", ".join(f"{value:.2f}" for value in nearest.rmse)
     st.caption(
-        "Mean of p(x|z,w), clipped to [0,1]; a sample from it"
+        f"Mean of p(x|z,w){', clipped to [0,1]' * clipped}; a sample from it"
         + (", shown with −2 as black and 3 as white, then clipped to [0,1] for display" if clipped else "")
         + "; the training image nearest to the mean. "
         f"{images.outside:.0%} of the samples' pixels lie outside [0,1]; they reach from {nats(low)} to {nats(high)}. "

@@ -10,11 +10,13 @@ import streamlit as st
 
 from pages.latent.run import LatentRun
 from pages.shared.figures import COLOURS
-from vae_core.lessons.latent_weights import flat
+from vae_core.lessons.latent_weights import flat, shared
+from vae_core.likelihoods import Likelihood
 from vae_core.pictures import grey
 
 MOST_WEIGHTS = 10_000_000  # encoders counted too: 40 MB to the browser, and some 5 ms a picture there
 MOST_PICTURED = 1000  # held-out images whose pixels go with the codes: 0.8 MB
+SIGMA_DARK = 0.01  # where a picture of sigma begins that has no floor
 FASHION = ["top", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 
 
@@ -69,10 +71,20 @@ def _described(run: LatentRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "likelihood": run.spec.likelihood,
-        "settings": {name: getattr(run.spec, name) for name in likelihood.settings},
-        "floor": run.spec.variance_floor**0.5 if likelihood.learns_sigma else None,
+        "settings": likelihood.given,
+        "shared": shared(run.vae),
+        "sigma": _sigma_shown(likelihood),
         "colour": COLOURS[run.spec.likelihood],
     }
+
+
+def _sigma_shown(likelihood: Likelihood) -> dict[str, Any] | None:
+    """From where a picture of sigma begins, and what that is; None where sigma is the same everywhere, or the mean
+    alone says it."""
+    if likelihood.n_outputs < 2 * likelihood.n_pixels:
+        return None
+    floor = likelihood.given.get("variance_floor")
+    return {"dark": floor**0.5, "is": "floor"} if floor else {"dark": SIGMA_DARK, "is": "or less"}
 
 
 def as_bytes(values: dict[str, Any]) -> bytes:

@@ -120,9 +120,11 @@ function makeRuns(pad) {
       box.querySelector(".pictures").append(canvas.parentNode);
       return canvas;
     };
-    const sample = `a sample${LIKELIHOODS[run.likelihood]?.support === "real" ? ", clipped for display" : ""}`;
-    run.canvases = run.decode && { mean: figure("mean of p(x|z,w), clipped"), sample: figure(sample) };
-    if (run.floor) run.canvases.sigma = figure(`σ, dark ${run.floor.toFixed(2)} (floor) to bright 1 or more`);
+    const real = LIKELIHOODS[run.likelihood]?.support === "real"; // else within [0,1] already
+    const noise = run.shared.length && run.decode ? `, σ = ${run.decode(pad.z).sigma[0].toFixed(3)} at every pixel and z` : "";
+    const captions = { mean: `mean of p(x|z,w)${real ? ", clipped" : ""}`, sample: `a sample${noise}${real ? ", clipped for display" : ""}` };
+    if (run.sigma) captions.sigma = `σ, dark ${run.sigma.dark.toFixed(2)} (${run.sigma.is}) to bright 1 or more`;
+    run.canvases = run.decode && Object.fromEntries(Object.entries(captions).map(([name, caption]) => [name, figure(caption)]));
     run.box = box;
   });
   const held = document.createElement("div");
@@ -139,7 +141,7 @@ function show(pad) {
     const decoded = run.decode(z);
     paint(run.canvases.mean, side, decoded.mean);
     paint(run.canvases.sample, side, decoded.sample(draw));
-    if (run.canvases.sigma) paintSigma(run.canvases.sigma, side, decoded.sigma, run.floor);
+    if (run.canvases.sigma) paintSigma(run.canvases.sigma, side, decoded.sigma, run.sigma.dark);
   }
   const surface = pad.find(".surface");
   const [cx, cy] = [x(z[axes[0]]), axes[1] < 0 ? SIZE / 2 : y(z[axes[1]])];

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.one_image.estimate import choose_draws, show_estimate
 from pages.one_image.pixel_map import pixel_map
 from pages.shared.address import PageSettings, Setting, choice, whole
+from pages.shared.columns import columns
 from pages.shared.held_out import choose_image
 from pages.shared.naming import title
 from pages.shared.runtime import get_engine, show_engine_state
@@ -110,14 +111,14 @@ if vaes:
     st.markdown(words["The map"])
     pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
     pixel_map(x.numpy(), views, pixel_number(side), pick)
-    for (spec, _), column in zip(views, st.columns(len(views))):
+    for (spec, _), column in zip(views, columns(len(views))):
         column.markdown(f"**{title(spec)}.** {explained(spec)}")
 
     st.subheader("The Monte-Carlo estimate of the ELBO")
     st.markdown(words["The estimate"])
     choose_draws(SETTINGS)
     st.markdown(words["The charts"])
-    for vae, column in zip(vaes.values(), st.columns(len(vaes))):
+    for vae, column in zip(vaes.values(), columns(len(vaes))):
         with column, st.container(border=True):
             at_mean = pixels_at(vae, x, latent_of(vae, x, None)).total
             show_estimate(vae.spec, estimate(vae, x, SETTINGS["L"], SETTINGS["draw"]), at_mean)

@@ -69,7 +69,7 @@ function build(view) {
   const { data, root } = view;
   view.overlays = [picture(view, root.querySelector(".source"), "x", data.input, true)];
   const panels = root.querySelector(".panels");
-  drawnFor(panels, JSON.stringify(data.decoders.map(({ key, title, images }) => [key, title, images.length])));
+  drawnFor(panels, JSON.stringify(data.decoders.map(({ key, title, images, settings }) => [key, title, images.length, settings.levels])));
   data.decoders.forEach((decoder, index) => {
     const panel = html(panels, `panel ${index}`, "section", "panel");
     panel.setAttribute("aria-label", decoder.title);
@@ -143,7 +143,7 @@ function height(f, x, { likelihood, settings }) {
   if (!supports(likelihood, x, settings)) return "x_d is neither 0 nor 1, so it has no probability here; the formula alone gives";
   const p = number(Math.exp(likelihood.log_prob(f, x, settings)));
   if (!valuesOf(likelihood, settings)) return `its density at x_d = ${p} per unit of grey`;
-  return `p(x_d = ${number(x)}|z,w) = ${likelihood.height ? `${likelihood.height(x)} = ` : ""}${p}`;
+  return `p(x_d = ${number(x)}|z,w) = ${likelihood.height(x, settings)} = ${p}`;
 }
 
 // For a screen reader, once a pixel is chosen and not at every step on the way.
@@ -167,29 +167,34 @@ function number(value) {
 }
 
 function bars(panel, f, x, { likelihood, settings, colour }) {
-  const across = scale([-0.5, 1.5], [40, 290]);
-  const up = scale([0, 1], [115, 14]);
   const values = valuesOf(likelihood, settings);
+  const [coin, tallest] = [likelihood.support === "boolean", peak(likelihood, f, settings)];
+  const top = coin ? 1 : [0.02, 0.05, 0.1, 0.2, 0.5].find((tick) => tick >= tallest) ?? 1; // of this pixel: others may be sure
+  const across = scale(coin ? [-0.5, 1.5] : [-0.08, 1.08], [40, 290]);
+  const up = scale([0, top], [115, 14]);
+  const width = coin ? 80 : (0.8 * (across(1) - across(0))) / (values.length - 1);
   axis(panel, "x", across, [0, 1], 115, (value) => (value === x ? `${value}, as observed` : String(value)));
-  axis(panel, "y", up, [0, 0.5, 1], 40);
+  axis(panel, "y", up, [0, top / 2, top], 40);
   part(panel, "name", "text", { x: 165, y: 152, "text-anchor": "middle" }, "this pixel's value, and its probability");
   for (const value of values) {
     const p = Math.exp(likelihood.log_prob(f, value, settings));
-    const width = 80 / (values.length - 1);
+    const here = means(likelihood, x, value, settings);
     part(panel, `bar ${value}`, "rect", {
       x: across(value) - width / 2, width, y: up(p), height: up(0) - up(p),
-      fill: colour, "fill-opacity": same(value, x) ? 0.9 : 0.2, stroke: colour,
+      fill: colour, "fill-opacity": here ? 0.9 : values.length > 32 ? 0.6 : 0.2, stroke: values.length > 32 ? "none" : colour,
     });
     const place = { x: across(value), y: Math.max(up(p) - 4, 11), "text-anchor": "middle" };
     if (values.length < 4) part(panel, `mass ${value}`, "text", place, number(p));
   }
   part(panel, "base", "line", { x1: 40, x2: 290, y1: 115, y2: 115, stroke: "var(--st-border-color)" });
-  const grey = !supports(likelihood, x, settings); // between the bars, where there is no probability
+  if (!coin) return mark(panel, across(x), up(0), up(Math.exp(likelihood.log_prob(f, x, settings))), 4);
+  const grey = !supports(likelihood, x); // between the bars, where there is no probability
   mark(panel, across(x), up(0), up(grey ? 1 : 0), grey ? 4 : 0);
 }
 
-function curve(panel, f, x, { likelihood, settings, colour, peak }) {
-  const top = [0.1, 0.2, 0.5, 1, 2, 5, 10].find((tick) => tick >= peak) ?? TALLEST;
+function curve(panel, f, x, { likelihood, settings, colour, peak: ofAny }) {
+  const tallest = likelihood.support === "unit_interval" ? peak(likelihood, f, settings) : ofAny; // there some soar without end
+  const top = [0.1, 0.2, 0.5, 1, 2, 5, 10].find((tick) => tick >= tallest) ?? TALLEST;
   const across = scale(AXIS, [40, 290]);
   const up = scale([0, top], [115, 14]);
   const high = (value) => up(Math.min(Math.exp(likelihood.log_prob(f, value, settings)), top));
@@ -197,7 +202,8 @@ function curve(panel, f, x, { likelihood, settings, colour, peak }) {
   axis(panel, "x", across, [-1, 0, 1, 2], 115, (tick) => String(tick).replace("-", "−"));
   axis(panel, "y", up, [0, top / 2, top], 40);
   part(panel, "name", "text", { x: 165, y: 152, "text-anchor": "middle" }, "this pixel's value, and its density. Shaded: the greys");
-  const points = places(AXIS, likelihood.mean(f, settings), likelihood.stddev(f, settings)).map((one) => [across(one), high(one)]);
+  const inside = likelihood.support === "unit_interval" ? [0, 1] : AXIS; // beyond, there is no density
+  const points = places(inside, likelihood.mean(f, settings), likelihood.stddev(f, settings)).map((one) => [across(one), high(one)]);
   part(panel, "line", "path", { d: path(points), fill: "none", stroke: colour, "stroke-width": 2.5 });
   mark(panel, across(x), up(0), high(x), 5);
 }

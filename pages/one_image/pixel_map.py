@@ -18,10 +18,11 @@ from pages.shared.numbers import nats
 from pages.shared.widget import widget
 from vae_core.lessons.one_image import Pixels
 from vae_core.likelihoods import LIKELIHOODS
-from vae_core.spec import RunSpec
+from vae_core.spec import RunSpec, make_likelihood
 
 PALETTES = {"grey": ["#000000", "#ffffff"], "viridis": sequential.Viridis, "cost": sequential.Magma[::-1]}
 KEY = "one_image.map"
+LEAST_SIGMA = 1e-3  # on the scale of a map: a quarter of one of 256 levels
 Row = Callable[[np.ndarray], int]
 
 _MAP = widget("one_image", "pixel_map", "svg", "canvas", "likelihoods")
@@ -67,12 +68,16 @@ def _panel(spec: RunSpec, pixels: Pixels, row: Row) -> dict[str, Any]:
     clipped = ", clipped for display" if pixels.mean.min() < 0 or pixels.mean.max() > 1 else ""
     mean = f"mean {kind.mean_symbol}_d" if kind.mean_symbol else "mean"
     images = [_grey(row(pixels.mean), mean + clipped, f"{mean} {under}.") | {"name": "mean"}]
-    if kind.learns_sigma and np.ptp(pixels.stddev):  # the same at every pixel is no picture
-        sigma = _scaled("stddev", row, pixels.stddev, "viridis", "{:.2g}".format, "σ_d, log scale")
-        images.append(sigma | {"log": sigma["low"] > 0, "alt": f"σ {under}."})
+    # With one output a pixel, sigma is fixed or the mean says it already; and the same everywhere is no picture.
+    if len(pixels.outputs) > 1 and np.ptp(pixels.stddev):
+        shown = pixels.stddev.clip(min=LEAST_SIGMA)
+        sigma = _scaled("stddev", row, shown, "viridis", "{:.2g}".format, "σ_d, log scale")
+        if pixels.stddev.min() < LEAST_SIGMA:
+            sigma["ends"][0] += " or less"
+        images.append(sigma | {"log": True, "alt": f"σ {under}."})
     return {
         "key": spec.likelihood,
-        "settings": {name: getattr(spec, name) for name in kind.settings},
+        "settings": make_likelihood(spec).given,
         "title": title(spec),
         "kind": ln_p_is(spec),
         "badge": re.sub(r".*\[(.*)\]", r"\1", badge(spec)),

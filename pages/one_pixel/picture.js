@@ -48,12 +48,33 @@ function drawNetwork({ svg, state, frame, bias }) {
 }
 
 function drawLink({ svg, state, frame }) {
-  const { link, parameters } = likelihoodOf(state);
-  const panel = plot(svg.link, frame.a, link === LINKS.identity ? frame.a : [0, 1], "a", parameters[0]);
+  const { link } = likelihoodOf(state);
+  const panel = plot(svg.link, frame.a, link === LINKS.identity ? frame.a : [0, 1], "a", parameterName(state));
   const unit = { y: panel.y(1), height: panel.y(0) - panel.y(1) };
   part(panel.inside, "unit", "rect", { class: "unit", x: LEFT, width: RIGHT - LEFT, ...unit });
-  curve(panel, places(frame.a), link.of);
-  follow(panel, state.a, link.of(state.a), LEFT, "a");
+  if (link.joint) // the other levels' shares of the same 1
+    valuesOf(likelihoodOf(state), state.settings).forEach((x, k) =>
+      part(panel.inside, `level ${k}`, "path", { class: "curve other", d: line(panel, places(frame.a), (a) => parameterAt({ ...state, x }, a)) }));
+  curve(panel, places(frame.a), (a) => parameterAt(state, a));
+  follow(panel, state.a, parameterAt(state, state.a), LEFT, "a");
+}
+
+// Bernoulli's formula over grey x: its area is 1/C(λ), and with C it is 1.
+function drawNormaliser({ svg, state, frame, now, texts }) {
+  texts.normaliser.closest("section").hidden = !now.normaliser;
+  if (!now.normaliser) return;
+  const panel = plot(svg.normaliser, [0, 1], frame.area, "x", "height", { nameAt: state.a < 0 ? "end" : "start" });
+  const [at, { x, y, inside }] = [places([0, 1]), panel];
+  const without = (value) => now.normaliser.area * withC(value);
+  const withC = (value) => Math.exp(LIKELIHOODS.continuous_bernoulli.log_prob([state.a], value));
+  const under = (f) => `M${LEFT} ${BOTTOM}L${line(panel, at, f).slice(1)}V${BOTTOM}Z`;
+  part(inside, "area", "path", { class: "area", d: under(without) });
+  part(inside, "without", "path", { class: "curve", d: line(panel, at, without) });
+  part(inside, "with", "path", { class: "curve with", d: line(panel, at, withC) });
+  const low = state.a < 0 ? { x: RIGHT - 6, "text-anchor": "end" } : { x: LEFT + 6, "text-anchor": "start" }; // where the curves are
+  part(svg.normaliser, "with name", "text", { ...low, y: TOP + 30 }, "dashed: with C, area 1");
+  part(svg.normaliser, "without name", "text", { ...low, y: TOP + 46 }, `shaded: without, area ${text(now.normaliser.area)}`);
+  svg.normaliser.setAttribute("aria-label", texts.normaliser.textContent);
 }
 
 function drawPixel({ svg, state, frame, now, noise }) {
@@ -63,12 +84,13 @@ function drawPixel({ svg, state, frame, now, noise }) {
   const panel = plot(svg.pixel, frame.x, frame.p, "x, with 200 draws", "p", { bottom, xTicks });
   const { x, y, inside } = panel;
   const height = (value) => Math.exp(-loss({ ...state, x: value }));
+  const cut = likelihoodOf(state).support === "unit_interval" ? [0, 1] : frame.x; // beyond, there is no height
   if (values) drawBars(svg.pixel, state, panel, values, height);
   else {
     band(panel, [0, 1], "unit");
-    const at = places(frame.x, now.mean, now.stddev, 320);
+    const at = places(cut, now.mean, now.stddev, 320);
     curve(panel, at, height);
-    part(inside, "area", "path", { class: "area", d: `M${LEFT} ${bottom}L${line(panel, at, height).slice(1)}V${bottom}Z` });
+    part(inside, "area", "path", { class: "area", d: `M${x(cut[0])} ${bottom}L${line(panel, at, height).slice(1)}V${bottom}Z` });
     part(inside, "stem", "line", { class: "stem", x1: x(state.x), x2: x(state.x), y1: bottom, y2: y(height(state.x)) });
     part(inside, "top", "circle", { class: "diamond", cx: x(state.x), cy: y(height(state.x)), r: 4.5 });
   }
@@ -85,13 +107,13 @@ function drawPixel({ svg, state, frame, now, noise }) {
 }
 
 function drawBars(svg, state, { x, y, inside }, values, height) {
-  const wide = 0.32 / (values.length - 1);
+  const wide = (values.length > 2 ? 0.6 : 0.32) / (values.length - 1);
   values.forEach((value, i) => {
     const top = y(height(value));
     const size = { x: x(value - wide / 2), width: x(wide) - x(0), y: top, height: y(0) - top };
-    part(inside, `bar ${i}`, "rect", { class: same(state.x, value) ? "bar here" : "bar", ...size });
-    const place = { x: x(value), y: Math.max(top - 5, TOP + 30), "text-anchor": "middle" };
-    if (values.length < 4) part(svg, `mass ${i}`, "text", place, text(height(value)));
+    part(inside, `bar ${i}`, "rect", { class: means(likelihoodOf(state), state.x, value, state.settings) ? "bar here" : "bar", ...size });
+    const place = { x: x(value), y: Math.max(top - 5, TOP + (values.length > 2 ? 12 : 30)), "text-anchor": "middle" };
+    if (values.length < 6) part(svg, `mass ${i}`, "text", place, text(height(value), values.length < 4 ? 3 : 2));
   });
 }
 
@@ -118,21 +140,23 @@ function drawLoss(svg, state, { name, symbol, kind, xs, ys, slope }) {
 function draw(own) {
   const { svg, state, root, noise, texts, frame } = own;
   const now = (own.now = numbers(state, noise));
-  const [{ link, parameters }, f] = [likelihoodOf(state), rawOf(state)];
+  const [{ link }, f] = [likelihoodOf(state), rawOf(state)];
   drawNetwork(own);
   drawLink(own);
   drawPixel(own);
   const { x } = drawLoss(svg.loss, state, { name: "a", symbol: "a", kind: "a", xs: frame.a, ys: frame.loss, slope: now.slopes[0] });
   if (link === LINKS.identity) diamond(svg.loss, x(state.x), BOTTOM);
-  if (parameters[1]) {
-    const scales = { xs: state.limits.log_var, ys: frame.second };
-    drawLoss(svg.second, state, { name: "log_var", symbol: parameters[1], kind: "v", ...scales, slope: now.slopes[1] });
-    label(svg.second, state.limits.log_var, state.log_var, `${parameters[1]} = ${text(state.log_var)}`);
-    svg.second.setAttribute("aria-label", `${parameters[1]}, the second raw output`);
+  if (state.second) {
+    const [name, symbol, xs] = [state.second, symbolOf(state), state.limits[state.second]];
+    drawLoss(svg.second, state, { name, symbol, kind: "v", xs, ys: frame.second, slope: now.slopes[1] });
+    label(svg.second, xs, state[name], `${symbol} = ${text(state[name])}`);
+    svg.second.setAttribute("aria-label", `${symbol}, ${state.shared ? "a weight of its own" : "the second raw output"}`);
   }
   for (const [name, words] of Object.entries(sentences(own))) texts[name].textContent = words;
+  drawNormaliser(own);
+  own.root.querySelector(".words").classList.toggle("narrow", Boolean(state.second || now.normaliser)); // beside a fifth picture
   texts.badge.className = `badge ${isLoss(state) ? "loss" : isDensity(state) ? "density" : "mass"}`;
-  const lines = likelihoodOf(state).worked(f, state.x, state.settings); // numbers and our own words: safe as HTML
+  const lines = worked(state, now); // numbers and our own words: safe as HTML
   root.querySelector(".worked").innerHTML = lines.map((one) => `<p>${one}</p>`).join("");
   label(svg.network, state.limits.z, state.z, `z = ${text(state.z, 2)}, a = ${text(state.a)}`);
   label(svg.link, state.limits.a, state.a, `a = ${text(state.a)}, mean ${text(now.mean)}`);
@@ -167,14 +191,24 @@ function mount(parent) {
   const across = (svg, xs) => scale(xs, [LEFT, RIGHT]).invert(svg);
   const round = (value) => Math.round(value * 100) / 100;
   const set = (name, value) => change(own, name, round(clamp(value, ...own.state.limits[name])));
-  const snap = (x) => (Math.abs(x) < 0.05 ? 0 : Math.abs(x - 1) < 0.05 ? 1 : x); // 0 and 1 are easy to hit
-  const surface = (panel, name, at, size = 0.05) =>
-    connect(own, own.svg[panel], { move: (px) => set(name, at(px)), step: (dx, dy) => set(name, own.state[name] + size * (dx + dy)) });
+  const levels = () => valuesOf(likelihoodOf(own.state), own.state.settings)?.length ?? 0;
+  const onLevel = (x) => (likelihoodOf(own.state).support === "levels" ? nearest({ ...own.state, x }) : x);
+  const snap = (x) => onLevel(Math.abs(x) < 0.05 ? 0 : Math.abs(x - 1) < 0.05 ? 1 : x); // 0 and 1 are easy to hit
+  const surface = (panel, name, at, size = 0.05) => {
+    const step = (dx, dy) => set(name, own.state[name] + size * (dx + dy));
+    connect(own, own.svg[panel], { move: (px) => set(name, at(px)), step });
+  };
   surface("network", "z", (px) => across(px, Z));
   surface("link", "a", (px) => across(px, own.frame.a));
-  surface("pixel", "x", (px) => snap(across(px, own.frame.x)));
+  connect(own, own.svg.pixel, {
+    move: (px) => set("x", snap(across(px, own.frame.x))),
+    step: (dx, dy) => set("x", onLevel(own.state.x + Math.max(0.05, levels() > 2 ? 1 / (levels() - 1) : 0) * (dx + dy))),
+  });
   surface("loss", "a", (px) => across(px, own.frame.a));
-  surface("second", "log_var", (px) => across(px, own.state.limits.log_var), 0.1);
+  connect(own, own.svg.second, {
+    move: (px) => set(own.state.second, across(px, own.state.limits[own.state.second])),
+    step: (dx, dy) => set(own.state.second, own.state[own.state.second] + 0.1 * (dx + dy)),
+  });
   root.querySelector("button").onclick = () => {
     own.noise = makeNoise(++own.times);
     draw(own);
@@ -207,9 +241,9 @@ function connect(own, svg, { move, step }) {
   const finish = () => {
     if (!own.busy) return;
     settle(own);
-    const { a, log_var, x, z } = own.state;
+    const { a, x, z, second } = own.state;
     own.sent = Math.round(performance.timeOrigin + performance.now());
-    own.send({ a, log_var, x, z, at: own.sent });
+    own.send({ a, x, z, ...(second ? { [second]: own.state[second] } : {}), at: own.sent });
   };
   const cancel = () => {
     own.state = own.before;
@@ -233,15 +267,14 @@ export default function ({ data, parentElement, setStateValue }) {
   if (!pictures.has(parentElement)) pictures.set(parentElement, mount(parentElement));
   const own = pictures.get(parentElement);
   own.send = (state) => setStateValue("moved", state);
-  const another = own.state?.decoder !== data.decoder;
+  const subject = (state) => state && JSON.stringify([state.decoder, state.settings.levels]); // as many bars as levels
+  const another = subject(own.state) !== subject(data);
   if (!another && (own.busy || data.at < own.sent)) return; // an answer to an earlier move: a newer one is on its way
-  for (const svg of Object.values(own.svg)) drawnFor(svg, data.decoder);
+  for (const svg of Object.values(own.svg)) drawnFor(svg, subject(data));
   own.before = data;
   own.state = { ...data };
   own.root.style.setProperty("--decoder", data.colour);
   own.root.style.setProperty("--dash", data.dash);
-  const second = likelihoodOf(data).parameters.length > 1;
-  own.root.querySelector(".second").hidden = !second;
-  own.root.querySelector(".words").classList.toggle("narrow", second); // beside a fifth picture
+  own.texts.second.closest("section").hidden = !data.second;
   settle(own);
 }

@@ -11,6 +11,7 @@ from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.train_link import TRAIN, link_to
 from pages.shared.words import explanation, show_glossary
 from vae_core.lessons.start import N_DRAWS, load_examples
+from vae_core.likelihoods import LIKELIHOODS, Support
 from vae_core.shipped import SPECS
 from vae_core.tiles import png
 
@@ -39,13 +40,18 @@ SETTINGS.mirror()
 draw = st.session_state.get("draw", 0)
 for (key, under), column in zip(examples.items(), st.columns(len(examples))):
     name, example = title(SPECS[key]), under[digit]
+    real = LIKELIHOODS[key].support is Support.REAL  # a coin's sample is black and white already
     with column, st.container(border=True):
         heading(SPECS[key])
         st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
         pictures = [
             (inputs[digit], "input x", f"The held-out digit {digit}"),
             (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
-            (example.samples[draw], "one sample, clipped", f"A draw from p(x|z,w) under {name}, clipped for display"),
+            (
+                example.samples[draw],
+                f"one sample{', clipped' * real}",
+                f"A draw from p(x|z,w) under {name}{', clipped for display' * real}",
+            ),
         ]
         with st.container(horizontal=True, gap="small"):
             for image, caption, alt in pictures:
@@ -58,11 +64,10 @@ st.markdown(
     "−720.4, small learned σ take it far above 0. And each is for one z only, without the loss's other term, the KL."
 )
 st.caption(
-    f"Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits, with the settings that "
-    "*Train them yourself* opens; z is the encoder's mean."
-    f" Means and samples are clipped to [0,1] for display; this is draw {draw + 1} of {N_DRAWS} made then. Remake "
-    "all of it with `python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
-    "Code: `log_prob` in `vae_core/likelihoods.py`."
+    "Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits, with the settings that "
+    "*Train them yourself* opens; z is the encoder's mean. Gaussian means and samples are clipped to [0,1] for "
+    f"display; this is draw {draw + 1} of {N_DRAWS} made then. Remake all of it with `python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
+    "Code: `log_prob` in `vae_core/likelihoods/`."
 )
 show_glossary()
 show_engine_state(get_engine())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
+from pages.shared.columns import columns
 from pages.shared.run_view import curves, heading, pictures, progress
 from pages.shared.words import explanation
 from pages.train.compare import compare
@@ -18,17 +18,11 @@ def show_lanes(store: Store, specs: dict[str, RunSpec], share: int, prior: str) 
     """Every lane as it stood after `share` per cent of its run; 100 is the newest. `prior` is mean or sample."""
     runs = {key: store.run(spec.id) for key, spec in specs.items()}
     histories = {key: store.history(spec.id) if runs[key] else [] for key, spec in specs.items()}
-    for (key, spec), column in zip(specs.items(), _places(len(specs))):
+    for (key, spec), column in zip(specs.items(), columns(len(specs))):
         with column, st.container(border=True, key=f"lane_{key}"):
             _show_lane(store, key, spec, runs[key], histories[key], share, prior)
     if any(histories.values()):
         compare(specs, histories)
-
-
-def _places(lanes: int) -> list[DeltaGenerator]:
-    """Rows of columns of one width: of three at most, for a formula needs as much."""
-    a_row = 2 if lanes == 4 else min(lanes, 3)
-    return [column for _ in range(0, lanes, a_row) for column in st.columns(a_row)]
 
 
 def _show_lane(

@@ -11,21 +11,25 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser, Page
-from scipy import stats
+from scipy import integrate, stats
 
 from pages.shared.widget import SHARED
-from vae_core.likelihoods import LIKELIHOODS, Laplace, Likelihood
+from vae_core.likelihoods import LIKELIHOODS, Laplace, Likelihood, Support
+from vae_core.likelihoods.levels import LEAST_LOG_SCALE
 
 SETTINGS: dict[str, list[dict[str, float]]] = {
     "gaussian_identity": [{"sigma": sigma} for sigma in (1.0, 0.03, 3.0)],
     "gaussian_learned": [{"variance_floor": floor} for floor in (1e-3, 0.5, 1.0)],
+    "gaussian_shared": [{"variance_floor": 1e-3}],
     "laplace": [{"scale": scale} for scale in (1.0, 0.03, 3.0)],
+    "discretized_logistic": [{"levels": levels} for levels in (2, 5, 17, 256)],
+    "categorical": [{"levels": levels} for levels in (2, 5, 17)],
 }
 
 
 def usual(key: str) -> dict[str, float]:
     """The settings of a decoder at their defaults."""
-    return {name: getattr(LIKELIHOODS[key], name) for name in LIKELIHOODS[key].settings}
+    return LIKELIHOODS[key](1).given
 
 
 CASES = [
@@ -66,7 +70,7 @@ def unwritten(page: Page) -> list[str]:
     written = page.evaluate("Object.fromEntries(Object.entries(LIKELIHOODS).map(([k, one]) => [k, Object.keys(one)]))")
     missing = {key: [name for name in WANTED if name not in written.get(key, [])] for key in LIKELIHOODS}
     return [
-        f"The decoder {key!r} is in vae_core/likelihoods.py; its entry in pages/shared/likelihoods.js lacks: "
+        f"The decoder {key!r} is in vae_core/likelihoods; its entry in pages/shared/likelihoods.js lacks: "
         f"{', '.join(names)}. Write them, and the top of that file says what each is."
         for key, names in missing.items()
         if names
@@ -77,18 +81,46 @@ def points(likelihood: Likelihood, settings: dict[str, float]) -> list[tuple[lis
     """Raw outputs and an x each, with extremes: sure coins, far tails, and at, below and above a floor."""
     floor = math.log(settings.get("variance_floor", 1e-3))
     second = [[-40.0, floor - 0.1, floor, floor + 0.1, 0.5, 3.0]] * (likelihood.n_outputs - 1)
+    if likelihood.second == "log_scale":
+        second = [[-12.0, LEAST_LOG_SCALE - 0.1, -6.0, -5.5, -4.1, -2.0, 0.5, 3.0]]
     found = []
-    for f in itertools.product(FIRST, *second):
-        sigma = float(likelihood.stddev(torch.tensor(f, dtype=torch.float64)))
-        xs = [0.0, 0.3, 1.0] if likelihood.kind == "mass" else [f[0] + far * sigma for far in FAR]
+    for f in logits(likelihood.n_outputs) if likelihood.n_outputs > 2 else itertools.product(FIRST, *second):
+        if likelihood.support is Support.REAL:
+            sigma = float(likelihood.stddev(torch.tensor(f, dtype=torch.float64)))
+            xs = [f[0] + far * sigma for far in FAR]
+        else:
+            xs = [0.0, 0.3, 0.5, 1.0]
         found += [(list(f), x) for x in xs]
     return found
 
 
+def logits(n: int) -> list[list[float]]:
+    """Of a softmax: even, two peaks, one sure level, and so far apart that an exponential over- or underflows."""
+    x = np.arange(n) / (n - 1)
+    rows = [0 * x, 3 * (2 * x - 1) ** 2, 40 * (x == 1), 2000 * x - 1000, np.random.default_rng(0).normal(0, 4, n)]
+    return [row.tolist() for row in rows]
+
+
+def scipys(key: str, f: torch.Tensor) -> Any:
+    """A SciPy distribution where torch has none, or one that is not exact everywhere; None where torch's will do."""
+    a = float(f[0])
+    if key == "bernoulli":
+        return stats.bernoulli(1 / (1 + math.exp(-a)))
+    if key == "continuous_bernoulli":  # the density falls as e^(-|a|x), from the left or from the right
+        return stats.truncexpon(abs(a), scale=1 / abs(a)) if a else stats.uniform()
+    return None
+
+
 def cdf(key: str, likelihood: Likelihood, f: torch.Tensor, x: torch.Tensor) -> float:
-    if key == "bernoulli":  # torch has none
-        return float(stats.bernoulli.cdf(float(x), float(torch.sigmoid(f))))
-    return float(likelihood.distribution(f).cdf(x))
+    if (scipy := scipys(key, f)) is None:
+        return float(likelihood.distribution(f).cdf(x))
+    mirrored = key == "continuous_bernoulli" and f[0] > 0
+    return float(scipy.sf(1 - float(x)) if mirrored else scipy.cdf(float(x)))
+
+
+def entropy(key: str, likelihood: Likelihood, f: torch.Tensor) -> float:
+    scipy = scipys(key, f) if key != "bernoulli" else None
+    return float(likelihood.distribution(f).entropy() if scipy is None else scipy.entropy())
 
 
 @every_case
@@ -112,9 +144,9 @@ def test_the_numbers_are_torchs(browser_page: Page, key: str, settings: dict[str
                 "cdf": cdf(key, likelihood, f, x),
                 "mean": likelihood.mean(f).item(),
                 "stddev": likelihood.stddev(f).item(),
-                "entropy": likelihood.distribution(f).entropy().item(),
+                "entropy": entropy(key, likelihood, f),
                 "on_floor": bool(on_floor and on_floor(f)),
-                "outside": 0 if likelihood.kind == "mass" else below + 1 - within,
+                "outside": below + 1 - within if likelihood.support is Support.REAL else 0,
             }
         )
     for name in expected[0]:
@@ -127,34 +159,58 @@ def test_the_numbers_are_torchs(browser_page: Page, key: str, settings: dict[str
         )
 
 
+def outputs(likelihood: Likelihood, first: float, second: float) -> list[float]:
+    """So many raw outputs as it has: these two, or in turns."""
+    return [first, second, *([first, second] * likelihood.n_outputs)][: likelihood.n_outputs]
+
+
 @every_case
 def test_samples_have_the_distribution(browser_page: Page, key: str, settings: dict[str, float]) -> None:
     likelihood, count = LIKELIHOODS[key](1, **settings), 20_000
-    f = torch.tensor([0.7, -1.0][: likelihood.n_outputs], dtype=torch.float64)
+    f = torch.tensor(outputs(likelihood, 0.7, -1.0), dtype=torch.float64)
     values = {"key": key, "settings": settings, "f": f.tolist(), "count": count}
     draws = np.array(browser_page.evaluate(SAMPLES, values))
     error = (draws - likelihood.mean(f).item()) / likelihood.stddev(f).item()
     assert abs(error.mean()) < 5 / math.sqrt(count)  # five standard errors
     assert (error**2).mean() == pytest.approx(1, abs=0.08)
-    if likelihood.kind == "density":
+    if likelihood.kind == "density":  # away from 0, where torch's continuous Bernoulli is not exact
         assert stats.kstest(draws, lambda x: likelihood.distribution(f).cdf(torch.from_numpy(x)).numpy()).pvalue > 1e-3
     else:
         levels = likelihood.distribution(f).enumerate_support().flatten().tolist()
         assert set(draws) <= set(levels)
+        if key == "bernoulli":
+            return
+        expected = count * likelihood.distribution(f).log_prob(torch.tensor(levels, dtype=torch.float64)).exp().numpy()
+        seen = np.array([(draws == level).sum() for level in levels])
+        often = expected > 20  # where a chi-squared test may be trusted
+        assert (((seen - expected) ** 2 / expected)[often]).sum() < stats.chi2(often.sum()).ppf(1 - 1e-4)
 
 
 def test_what_is_declared_is_declared_on_both_sides(browser_page: Page) -> None:
     read = (
         "Object.fromEntries(Object.entries(LIKELIHOODS).map(([k, one]) => [k, [one.support, one.parameters.length]]))"
     )
-    declared = {key: [kind.support.name.lower(), kind(1).n_outputs] for key, kind in LIKELIHOODS.items()}
+    declared = {
+        # a softmax has as many outputs as levels, and makes one parameter of them
+        key: [kind.support.name.lower(), kind(1).n_outputs if kind(1).n_outputs <= 2 else 1]
+        for key, kind in LIKELIHOODS.items()
+    }
     assert browser_page.evaluate(read) == declared
+
+
+@pytest.mark.parametrize("a", [-40.0, -4.6, -0.2, -1e-7, 0.0, 0.01, 0.4999, 0.5001, 4.59512, 40.0])
+def test_the_normaliser_is_the_area_that_quadrature_finds(browser_page: Page, a: float) -> None:
+    log_odds = (math.log1p(math.exp(a)), math.log1p(math.exp(-a)))
+    area = integrate.quad(lambda x: math.exp(-x * log_odds[1] - (1 - x) * log_odds[0]), 0, 1, epsabs=1e-12)[0]
+    assert browser_page.evaluate("areaWithoutC", a) == pytest.approx(area, rel=1e-9)
+    if a in (0.0, 4.59512):  # lambda = 1/2 and 0.99
+        assert area == pytest.approx({0.0: 0.5, 4.59512: 0.2133}[a], abs=1e-4)
 
 
 @every_case
 def test_words_hold_their_numbers(browser_page: Page, key: str, settings: dict[str, float]) -> None:
     likelihood = LIKELIHOODS[key](1, **settings)
-    f, x = torch.tensor([0.25, 0.1][: likelihood.n_outputs], dtype=torch.float64), 1.0
+    f, x = torch.tensor(outputs(likelihood, 0.25, 0.1), dtype=torch.float64), 1.0
     one = "LIKELIHOODS[key]"
     say = f"({{ key, settings, f, x }}) => [{one}.say(f, settings, String), ...{one}.worked(f, x, settings)]"
     said, *lines = browser_page.evaluate(say, {"key": key, "settings": settings, "f": f.tolist(), "x": x})

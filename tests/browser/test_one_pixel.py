@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
 import torch
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
+from scipy import integrate
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.conftest import Server
@@ -50,11 +52,16 @@ def point(page: Page, name: str, across: float) -> tuple[float, float]:
 
 def check(seen: dict[str, Any]) -> None:
     """What the picture shows is what the core says of the same state."""
-    core = one_pixel(seen["decoder"], seen["a"], seen["x"], seen["log_var"], **seen["settings"])
+    second = seen[seen["second"]] if seen["second"] else 0.0
+    core = one_pixel(seen["decoder"], seen["a"], seen["x"], second, **seen["settings"])
     for name in ("mean", "stddev", "log_prob", "outside", "on_floor"):
         assert seen[name] == pytest.approx(getattr(core, name), abs=1e-6), (name, seen)
     assert seen["slopes"] == pytest.approx(core.slopes, abs=1e-6)
     assert seen["bias"] == pytest.approx(seen["a"] - tiny_network(seen["z"], seen["activation"]), abs=1e-6)
+    if seen["normaliser"]:
+        log_odds = torch.nn.functional.softplus(torch.tensor([seen["a"], -seen["a"]], dtype=torch.float64)).tolist()
+        area = integrate.quad(lambda x: math.exp(-x * log_odds[1] - (1 - x) * log_odds[0]), 0, 1)[0]
+        assert seen["normaliser"] == pytest.approx({"area": area, "c": 1 / area, "with": 1}, abs=1e-6)
     assert abs(seen["share"] - core.outside) < 4 * (0.25 / 200) ** 0.5  # 200 draws, four standard errors
 
 
@@ -65,20 +72,24 @@ def check(seen: dict[str, Any]) -> None:
         ("gaussian_identity", {"a": 0.25, "sigma": 0.4}),
         ("gaussian_learned", {"log_var": -6, "activation": "sigmoid"}),
         ("laplace", {"a": 0.25, "scale": 0.4}),
+        ("gaussian_shared", {"log_var": -3}),
+        ("continuous_bernoulli", {"a": 4, "x": 0.5}),
+        ("discretized_logistic", {"a": 0.25, "log_scale": -2.5, "levels": 17}),
+        ("categorical", {"v": 1.5, "x": 0.75}),
     ],
 )
 def test_the_numbers_are_the_cores(page: Page, server: Server, decoder: str, state: dict[str, Any]) -> None:
     open_page(page, server, "&".join(f"{name}={value}" for name, value in {"decoder": decoder, **state}.items()))
     seen = [numbers(page)]
     assert seen[0].items() >= state.items()
-    for name in (*PANELS, "second")[: 5 if decoder == "gaussian_learned" else 4]:
+    for name in [*PANELS] + ["second"] * bool(seen[0]["second"]):
         page.mouse.move(*point(page, name, 0.5))
         page.mouse.down()
         for step in range(8):
             page.mouse.move(*point(page, name, 0.02 + 0.96 * ((3 * step + 1) % 8) / 7))
             seen.append(numbers(page))
         page.mouse.up()
-    assert len({json.dumps(one) for one in seen}) > 25
+    assert len({json.dumps(one) for one in seen}) > 20  # x has few places on few levels
     for one in seen:
         check(one)
 
@@ -218,6 +229,7 @@ def test_drawing_again_leaves_the_network_alone(page: Page, server: Server) -> N
     [
         ("decoder=bernoulli&x=0.5", "a loss here, not ln p", "is neither 0 nor 1"),
         ("decoder=gaussian_learned&log_var=-8&x=0.5", "ln of a probability density, nats", "at its floor of 0.001"),
+        ("decoder=categorical&x=0.3", "ln of a probability mass, nats", "the nearest one, 0.250, is meant"),
     ],
 )
 def test_what_is_abnormal_is_said(page: Page, server: Server, query: str, badge: str, note: str) -> None:
@@ -225,6 +237,24 @@ def test_what_is_abnormal_is_said(page: Page, server: Server, query: str, badge:
     check(numbers(page))
     expect(page.locator(".one-pixel .badge")).to_have_text(badge)
     expect(page.locator(".one-pixel .note")).to_contain_text(note)
+
+
+def test_without_the_normaliser_the_area_is_not_one(page: Page, server: Server) -> None:
+    section = page.locator("section.normaliser")
+    open_page(page, server, "decoder=bernoulli&a=0&x=1")
+    expect(section).to_be_hidden()  # a coin's own value needs none
+    for query, area in [("decoder=bernoulli&a=0&x=0.5", "0.500"), ("decoder=continuous_bernoulli&a=4.59512", "0.213")]:
+        open_page(page, server, query)
+        expect(section).to_contain_text(f"area {area} without C, 1.000 with")
+        check(numbers(page))
+
+
+def test_keys_go_from_level_to_level(page: Page, server: Server) -> None:
+    open_page(page, server, "decoder=categorical&x=0&levels=4")
+    for x in (0.33, 0.67, 1, 1):
+        panel(page, "pixel").press("ArrowRight")
+        assert numbers(page)["x"] == x
+        check(numbers(page))
 
 
 def test_a_softmax_makes_pixels_compete(page: Page, server: Server) -> None:

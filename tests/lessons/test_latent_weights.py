@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_core.lessons.latent_weights import flat
+from vae_core.lessons.latent_weights import flat, shared
 from vae_core.model import VAE
 from vae_core.spec import RunSpec
 
@@ -43,3 +43,12 @@ def test_flat_weights_give_the_network(network: str) -> None:
 def test_a_network_that_the_browser_does_not_know_is_refused(layers: list[nn.Module], named: str) -> None:
     with pytest.raises(TypeError, match=re.escape(named)):
         flat(nn.Sequential(*layers))
+
+
+def test_what_no_z_moves_travels_beside_the_network() -> None:
+    vae = VAE(RunSpec(dataset="digits", likelihood="gaussian_shared", latent_dim=3, hidden=(7,)))
+    assert vae.shared is not None
+    torch.nn.init.constant_(vae.shared, -0.1)
+    with torch.inference_mode():
+        assert shared(vae) == vae.decode(torch.ones(3))[64:].tolist() != [0.0]
+    assert shared(VAE(RunSpec(dataset="digits", latent_dim=3, hidden=(7,)))) == []

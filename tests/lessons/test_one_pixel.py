@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from vae_core.lessons.one_pixel import one_pixel
+from vae_core.lessons.one_pixel import likelihood_of, one_pixel, second_of
 from vae_core.likelihoods import LIKELIHOODS, GaussianLearned
 
 VARIANCE_FLOOR = GaussianLearned.variance_floor
@@ -28,11 +29,48 @@ def test_heights_are_those_of_the_named_distributions(a: float, x: float, log_va
             one_pixel("gaussian_learned", a, x, log_var),
             stats.norm(a, math.sqrt(max(math.exp(log_var), VARIANCE_FLOOR))),
         ),
+        (one_pixel("gaussian_shared", a, x, log_var), stats.norm(a, math.sqrt(max(math.exp(log_var), VARIANCE_FLOOR)))),
         (one_pixel("laplace", a, x, scale=0.3), stats.laplace(a, 0.3)),
     ]:
         assert (seen.mean, seen.stddev) == pytest.approx((named.mean(), named.std()))
         assert seen.log_prob == pytest.approx(named.logpdf(x))
         assert seen.outside == pytest.approx(named.cdf(0) + named.sf(1))
+
+
+@pytest.mark.parametrize("a", [-5.5, -0.3, 0.5, 4.0])
+def test_the_continuous_bernoulli_is_a_cut_exponential(a: float) -> None:
+    named = stats.truncexpon(abs(a), scale=1 / abs(a))  # falling from 0; mirrored where a > 0
+    for x in (0.0, 0.4, 1.0):
+        seen = one_pixel("continuous_bernoulli", a, x)
+        assert seen.log_prob == pytest.approx(named.logpdf(1 - x if a > 0 else x))
+        assert (seen.mean, seen.stddev) == pytest.approx((1 - named.mean() if a > 0 else named.mean(), named.std()))
+        assert seen.outside == 0
+
+
+@pytest.mark.parametrize("levels", [2, 5, 17])
+@pytest.mark.parametrize(("a", "x", "second"), STATES)
+def test_masses_on_levels(a: float, x: float, second: float, levels: int) -> None:
+    values = np.arange(levels) / (levels - 1)
+    edges = [-np.inf, *((values[1:] + values[:-1]) / 2), np.inf]
+    bell = np.diff(stats.logistic(a, math.exp(second)).cdf(edges))
+    logits = a * values - second * np.cos(4 * math.pi * values)
+    for key, mass in [("discretized_logistic", bell), ("categorical", np.exp(logits) / np.exp(logits).sum())]:
+        seen = one_pixel(key, a, x, second, levels=levels)
+        k = np.abs(values - x).argmin()
+        if mass[k] > 1e-9:  # a difference of two cdfs has no more digits
+            assert math.exp(seen.log_prob) == pytest.approx(mass[k], rel=1e-5)
+        mean = mass @ values
+        assert seen.mean == pytest.approx(mean)
+        assert seen.stddev == pytest.approx(math.sqrt(mass @ (values - mean) ** 2), abs=1e-6)
+        assert (seen.outside, seen.on_floor) == (0, False)
+
+
+def test_only_a_softmax_has_two_peaks_between_black_and_white() -> None:
+    """As the page says: dark grey or light grey, and less of all three others."""
+    masses = lambda key, a, second: [one_pixel(key, a, k / 4, second, levels=5).log_prob for k in range(5)]
+    dips = lambda f: f[1] > max(f[0], f[2]) and f[3] > max(f[2], f[4])
+    assert dips(masses("categorical", 0.0, 1.5))
+    assert not any(dips(masses("discretized_logistic", a / 4, s / 2)) for a in range(-8, 13) for s in range(-14, 3))
 
 
 @pytest.mark.parametrize("key", LIKELIHOODS)
@@ -41,7 +79,7 @@ def test_slopes_are_those_of_finite_differences(key: str, a: float, x: float, lo
     loss = lambda a, log_var: -one_pixel(key, a, x, log_var, sigma=0.7, scale=0.3).log_prob
     h = 1e-6
     slopes = [(loss(a + h, log_var) - loss(a - h, log_var)) / (2 * h)]
-    if LIKELIHOODS[key].learns_sigma:
+    if second_of(likelihood_of(key)):
         slopes.append((loss(a, log_var + h) - loss(a, log_var - h)) / (2 * h))
     assert one_pixel(key, a, x, log_var, sigma=0.7, scale=0.3).slopes == pytest.approx(slopes, rel=1e-5, abs=1e-5)
 

@@ -22,6 +22,10 @@ def values(page) -> dict:
         ({"decoder": "bernoulli", "x": "0.5"}, {"x": 0.5, "a": 0.5}),
         ({"decoder": "gaussian_learned", "log_var": "-6"}, {"log_var": -6.0}),
         ({"decoder": "laplace", "scale": "0.3"}, {"scale": 0.3}),
+        ({"decoder": "gaussian_shared", "log_var": "-3"}, {"log_var": -3.0}),
+        ({"decoder": "continuous_bernoulli", "a": "-2"}, {"a": -2.0}),
+        ({"decoder": "discretized_logistic", "log_scale": "-3", "levels": "17"}, {"log_scale": -3.0, "levels": 17}),
+        ({"decoder": "categorical", "v": "2"}, {"v": 2.0, "levels": 5}),
         ({"decoder": "bernoulli", "activation": "gelu"}, {"activation": "gelu"}),
         ({"z": "-1.25", "a": "-0.123456"}, {"decoder": "bernoulli", "z": -1.25, "a": -0.123456}),
     ],
@@ -46,7 +50,9 @@ def test_a_link_opens_its_state_and_stays_in_the_address(open_page, link: dict, 
         ("scale", "9", "a number from 0.03 to 3"),
         ("decoder", "cauchy", ", ".join(LIKELIHOODS)),
         ("activation", "tanh", "sigmoid, relu, gelu"),
-        ("mu", "1", "decoder, a, log_var, sigma, scale, x, z, activation"),
+        ("levels", "1", "a whole number from 2 to 32"),
+        ("log_scale", "-8", "a number from -7 to 1"),
+        ("mu", "1", "decoder, a, log_var, log_scale, v, sigma, scale, levels, x, z, activation"),
     ],
 )
 def test_what_a_link_may_not_say_is_told_and_the_rest_holds(open_page, name: str, value: str, allowed: str) -> None:
@@ -61,10 +67,20 @@ def test_what_a_link_may_not_say_is_told_and_the_rest_holds(open_page, name: str
 @pytest.mark.parametrize("decoder", LIKELIHOODS)
 def test_the_core_speaks_for_the_typed_numbers(open_page, decoder: str) -> None:
     page = open_page(PAGE, decoder=decoder)
-    for name, value in {"a": 0.8, "x": 0.3, "log_var": -1.0, "sigma": 0.5, "scale": 0.25}.items():
+    typed = {
+        "a": 0.8,
+        "x": 0.3,
+        "log_var": -1.0,
+        "log_scale": -1.0,
+        "v": -1.0,
+        "sigma": 0.5,
+        "scale": 0.25,
+        "levels": 4,
+    }
+    for name, value in typed.items():
         if any(widget.key == f"one_pixel.{name}" for widget in page.number_input):
             page.number_input(key=f"one_pixel.{name}").set_value(value).run()
-    seen = one_pixel(decoder, 0.8, 0.3, -1.0, sigma=0.5, scale=0.25)
+    seen = one_pixel(decoder, 0.8, 0.3, -1.0, sigma=0.5, scale=0.25, levels=4)
     code = next(block.value for block in page.code if "LIKELIHOODS" in block.value)
     for number in (seen.log_prob, seen.mean, seen.stddev, *seen.slopes):
         assert f"{number:.6f}" in code
@@ -77,14 +93,23 @@ def test_only_the_decoders_own_numbers_are_asked_and_kept(open_page) -> None:
     page = open_page(PAGE, decoder="gaussian_learned", log_var="-6")
     control = page.segmented_control(key="one_pixel.decoder")
     control.set_value("gaussian_identity").run()
-    own = {"sigma", "log_var", "scale"}
+    own = {"sigma", "log_var", "scale", "log_scale", "v", "levels"}
+    asked = {"laplace": {"scale"}, "bernoulli": set(), "continuous_bernoulli": set(), "gaussian_shared": {"log_var"}}
+    asked |= {"discretized_logistic": {"log_scale", "levels"}, "categorical": {"v", "levels"}}
     assert {"sigma"} == set(values(page)) & own
-    control.set_value("laplace").run()
-    assert {"scale"} == set(values(page)) & own
-    control.set_value("bernoulli").run()
-    assert not set(values(page)) & own
+    for decoder, names in asked.items():
+        control.set_value(decoder).run()
+        assert names == set(values(page)) & own
     control.set_value("gaussian_learned").run()
     assert values(page)["log_var"] == -6.0
+
+
+def test_the_second_output_has_the_decoders_own_name(open_page) -> None:
+    labels = lambda decoder: {box.label for box in open_page(PAGE, decoder=decoder).number_input}
+    assert "ln σ², 2nd output" in labels("gaussian_learned")
+    assert "ln σ², a weight" in labels("gaussian_shared")
+    assert "ln s, 2nd output" in labels("discretized_logistic")
+    assert "v, 2nd output" in labels("categorical")
 
 
 def test_buttons_open_what_the_words_speak_of(open_page) -> None:
@@ -92,6 +117,8 @@ def test_buttons_open_what_the_words_speak_of(open_page) -> None:
     press = lambda label: next(button for button in page.button if button.label == label).click().run()
     press("A pixel under N(μ, 1)")
     assert values(page).items() >= {"decoder": "gaussian_identity", "a": 0.5, "sigma": 1.0, "x": 0.5}.items()
+    press("Two peaks")
+    assert values(page).items() >= {"decoder": "categorical", "v": 1.5, "levels": 5, "x": 0.75}.items()
     press("GELU")
     assert values(page)["activation"] == "gelu"
     press("On the floor")

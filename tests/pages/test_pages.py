@@ -244,3 +244,17 @@ def test_pages_never_import_torch(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "VAE_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=250)
+
+
+@pytest.mark.parametrize(("n", "rows"), [(1, [1]), (3, [3]), (4, [2, 2]), (5, [3, 2]), (7, [3, 3, 1]), (8, [3, 3, 2])])
+def test_decoders_stand_in_rows(n: int, rows: list[int]) -> None:
+    def script(n: int) -> None:
+        from pages.shared.columns import columns
+
+        for number, column in enumerate(columns(n)):
+            column.markdown(str(number))
+
+    page = AppTest.from_function(script, kwargs={"n": n}).run()
+    assert not page.exception
+    assert [one.value for one in page.markdown] == [str(number) for number in range(n)]
+    assert len(page.columns) == len(rows) * rows[0]  # of one width, also where a row is not full

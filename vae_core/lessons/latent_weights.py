@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from vae_core.model import VAE
+
 
 @dataclass(frozen=True)
 class Flat:
@@ -32,3 +34,10 @@ def flat(network: nn.Sequential) -> Flat:
     parts = [part.cpu().numpy().astype("<f4") for layer in linear for part in (layer.weight.T, layer.bias)]
     data = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
     return Flat([(layer.in_features, layer.out_features) for layer in linear], data)
+
+
+@torch.inference_mode()
+def shared(vae: VAE) -> list[float]:
+    """The decoder's last outputs, which are weights of their own and the same at every z."""
+    n_shared = vae.likelihood.n_shared
+    return vae.decode(torch.zeros(vae.spec.latent_dim))[-n_shared:].tolist() if n_shared else []

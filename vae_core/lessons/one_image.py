@@ -21,7 +21,7 @@ MOST_DRAWS = 1000
 class Pixels:
     """p(x_d|z,w) of each pixel d at one z, and what it gives those of one image. Arrays are (n_pixels,) float32."""
 
-    outputs: list[np.ndarray]  # the decoder's raw outputs: one array, or two where it learns a sigma
+    outputs: list[np.ndarray]  # the decoder's raw outputs: an array for each that a pixel has
     mean: np.ndarray
     stddev: np.ndarray
     log_prob: np.ndarray  # ln p(x_d|z,w), nats
@@ -87,9 +87,11 @@ def draws(m: Tensor, log_var: Tensor, seed: int) -> Tensor:
 def pixels_at(vae: VAE, x: Tensor, z: Tensor) -> Pixels:
     """p(x_d|z,w) of every pixel at z (latent_dim,), and ln p(x_d|z,w) of the pixels of x (n_pixels,)."""
     outputs, likelihood = vae.decode(z), vae.likelihood
-    raw = [part.expand_as(x).numpy() for part in outputs.split(len(x))]  # the second may be one number for all pixels
-    log_prob = likelihood.distribution(outputs).log_prob(x)
-    return Pixels(raw, *(each.numpy() for each in (likelihood.mean(outputs), likelihood.stddev(outputs), log_prob)))
+    raw = [part.expand_as(x) for part in outputs.split(len(x))]  # the second may be one number for all pixels
+    of_one = type(likelihood)(1, **likelihood.given)
+    log_prob = of_one.log_prob(torch.stack(raw, dim=-1), x[:, None])  # (n_pixels,): each pixel an image of its own
+    arrays = [part.numpy() for part in (*raw, likelihood.mean(outputs), likelihood.stddev(outputs), log_prob)]
+    return Pixels(arrays[: len(raw)], *arrays[len(raw) :])
 
 
 @torch.inference_mode()

@@ -49,6 +49,7 @@ class Likelihood(Protocol):
     kind: ClassVar[Literal["mass", "density"]] = "density"  # follows from the support, below
     settings: ClassVar[tuple[str, ...]] = ()  # the RunSpec fields that are part of this distribution
     learns_sigma: ClassVar[bool] = False  # whether the network gives each pixel a spread of its own
+    second: ClassVar[str] = ""  # what code calls a pixel's second output, where it has one: "log_var", "log_scale"
     n_shared: ClassVar[int] = 0  # how many of the outputs, the last ones, are weights of their own: no functions of z
 
     n_pixels: int
@@ -61,6 +62,11 @@ class Likelihood(Protocol):
     @property
     def title(self) -> str:
         return self.name  # with settings that are not the usual ones
+
+    @property
+    def given(self) -> dict[str, float]:
+        """What was chosen before training: its settings and, of a mass on levels, how many there are."""
+        return {name: value for name, value in vars(self).items() if name != "n_pixels"}
 
     @property
     def n_outputs(self) -> int: ...  # width of the decoder's last layer, and of what is shared

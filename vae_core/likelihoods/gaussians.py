@@ -77,6 +77,7 @@ class GaussianLearned(Likelihood):
     support: ClassVar[Support] = Support.REAL
     settings: ClassVar[tuple[str, ...]] = ("variance_floor",)
     learns_sigma: ClassVar[bool] = True
+    second: ClassVar[str] = "log_var"
 
     n_pixels: int
     variance_floor: float = 1e-3

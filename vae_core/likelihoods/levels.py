@@ -33,6 +33,7 @@ class DiscretizedLogistic(Likelihood):
     loss_line: ClassVar[str] = "-torch.log(torch.sigmoid((upper - mu) / s) - torch.sigmoid((lower - mu) / s)).sum(-1)"
     support: ClassVar[Support] = Support.LEVELS
     learns_sigma: ClassVar[bool] = True
+    second: ClassVar[str] = "log_scale"
 
     n_pixels: int
     levels: int = 256

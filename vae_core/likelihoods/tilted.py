@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vae_core.lazy_torch import torch
+from vae_core.lazy_torch import F, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 # ln(sinh y / y) = y^2/6 - y^4/180 + ..., its slope coth y - 1/y = y/3 - y^3/45 + ..., and the slope of that:
 # coefficients of y^0, y^2, y^4, ... (of the first slope: over y). Below NEAR they are exact to rounding.
-NEAR, NEAR_UNIFORM = 0.2501, 1e-4  # no round number: at NEAR itself both parts have a slope
+NEAR, NEAR_UNIFORM = 0.25, 1e-4
 LOG_SINHC = (0.0, 1 / 6, -1 / 180, 1 / 2835, -1 / 37800, 1 / 467775, -691 / 3831077250)
 AT_NEAR = math.log(math.sinh(NEAR) / NEAR)
 LANGEVIN = tuple(2 * k * c for k, c in enumerate(LOG_SINHC))[1:]
@@ -25,7 +25,7 @@ LANGEVIN_SLOPE = tuple((2 * k + 1) * c for k, c in enumerate(LANGEVIN))
 
 def log_sinhc(y: Tensor) -> Tensor:
     """ln(sinh y / y): even, 0 at 0. The continuous Bernoulli's normaliser is ln((e^a-1)/a) = a/2 + log_sinhc(a/2)."""
-    far = y.abs().clamp(min=NEAR)  # each part stands still where the other moves
+    far = F.threshold(y.abs(), NEAR, NEAR)  # each part stands still where the other moves; at NEAR itself this one does
     return _series(y, LOG_SINHC) - AT_NEAR + far + torch.log(torch.expm1(-2 * far) / (-2 * far))
 
 
