@@ -25,7 +25,7 @@ LANGEVIN_SLOPE = tuple((2 * k + 1) * c for k, c in enumerate(LANGEVIN))
 
 def log_sinhc(y: Tensor) -> Tensor:
     """ln(sinh y / y): even, 0 at 0. The continuous Bernoulli's normaliser is ln((e^a-1)/a) = a/2 + log_sinhc(a/2)."""
-    far = F.threshold(y.abs(), NEAR, NEAR)  # each part stands still where the other moves; at NEAR itself this one does
+    far = F.threshold(y.abs(), NEAR, NEAR)  # each part stands still where the other moves
     return _series(y, LOG_SINHC) - AT_NEAR + far + torch.log(torch.expm1(-2 * far) / (-2 * far))
 
 
