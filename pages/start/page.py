@@ -66,8 +66,8 @@ st.markdown(
 st.caption(
     "Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits, with the settings that "
     "*Train them yourself* opens; z is the encoder's mean. Gaussian means and samples are clipped to [0,1] for "
-    f"display; this is draw {draw + 1} of {N_DRAWS} made then. Remake all of it with `python -m vae_core ship`. Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. "
-    "Code: `log_prob` in `vae_core/likelihoods/`."
+    f"display; this is draw {draw + 1} of {N_DRAWS} made then. Remake all of it with `python -m vae_core ship`. "
+    "Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. Code: `log_prob` in `vae_core/likelihoods/`."
 )
 show_glossary()
 show_engine_state(get_engine())
