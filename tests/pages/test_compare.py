@@ -14,15 +14,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.compare import asking, ranking
+from pages.compare import ranking
 from pages.compare.runs import DEFAULT, MOST, short_names
 from tests.pages.conftest import ROOT
 from tests.pages.test_trained import keep
-from tests.waiting import wait_until
 from vae_core.lessons.compare import Baselines, baselines
 from vae_core.lessons.compare_verdict import Score, score
 from vae_core.runs.engine import Engine
-from vae_core.runs.measure import Measurement, Measurements
 from vae_core.shipped import GREY_SPECS, SHIPPED, SPECS, measured
 from vae_core.spec import RunSpec
 
@@ -52,16 +50,6 @@ def score_of(spec: RunSpec) -> Score:
     found = score(known.means, spec.n_pixels)
     assert found is not None
     return found
-
-
-def answered(engine: Engine, page: AppTest) -> AppTest:
-    """The page once all that it asked for is measured."""
-    keys = page.session_state[asking.ASKED].values()
-    states = lambda: [engine.measurements.get(key) for key in keys]
-    wait_until(lambda: not any(one.active for one in states()), how=lambda: f"{states()} {engine.problem}")
-    page.run()
-    assert not page.exception
-    return page
 
 
 @pytest.fixture
@@ -232,70 +220,3 @@ def test_a_run_without_weights(open_page) -> None:
     assert "did not measure the probability on these grey levels" in text(page)
     press(page, "Score on 16 levels")
     assert "no weights are kept of this run" in page.error[0].value
-
-
-# Measuring -----------------------------------------------------------------------------------------------------------
-
-
-def test_all_is_measured_of_own_runs(open_page, engine: Engine, own) -> None:
-    page = open_page("compare", run=ids(own), guess="skip", k="60", images="30")
-    assert "Score on 17 levels" in labels(page)  # kept without what they measured
-    page = answered(engine, press(page, "Score on 17 levels"))
-    assert "most probability" in text(page)
-    page = answered(engine, press(page, "Climb"))
-    table = page.table[0].value
-    assert list(table.index) == ["Gaussian, one learned variance", "Discretised logistic"]
-    assert list(table["k"]) == ["60", "60"]
-    page = answered(engine, press(page, "Measure the noise"))
-    assert len(page.table) == 2
-    assert "leaves the most correlation between neighbours" in text(page)
-    assert "Stop" not in labels(page)
-    assert {"Climb", "Measure the noise"}.isdisjoint(labels(page))  # the same would only give the same
-    page.number_input(key="compare.k").set_value(30).run()
-    assert "Climb" in labels(page)
-
-
-def test_fewer_levels_are_another_question(open_page, engine: Engine, own) -> None:
-    page = open_page("compare", run=ids(own), guess="skip", levels="4")
-    page = answered(engine, press(page, "Score on 4 levels"))
-    assert "on each of 4 levels, all alike" in text(page)
-    assert "where the uniform guess has 2.000" in text(page)
-
-
-def test_stop_stops_all_that_is_asked(open_page, engine: Engine) -> None:
-    page = open_page("compare", guess="skip", k="5000", images="1000")
-    press(page, "Climb")
-    assert "Stop" in labels(page)
-    press(page, "Stop")
-    states = [engine.measurements.get(key) for key in page.session_state[asking.ASKED].values()]
-    assert {one.status for one in states} == {"stopped"}
-    assert "Stopped: Bernoulli; " in text(page)
-    assert "Climb" in labels(page)
-
-
-def test_without_a_worker_it_waits_and_says_why(open_page, engine: Engine, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "measurements", Measurements())  # with nobody connected
-    monkeypatch.setattr(Engine, "problem", "No worker is connected to the Dask scheduler.")
-    page = press(open_page("compare", run=[BERNOULLI.id], guess="skip"), "Climb")
-    assert [element.proto.text for element in page.get("progress")] == ["Bernoulli: in line"]
-    assert "No worker is connected" in page.warning[0].value
-    assert "Climb" in labels(press(page, "Stop"))
-
-
-def test_damaged_weights_are_told(open_page, engine: Engine, own) -> None:
-    path = engine.store.weights_path(OWN.id)
-    path.write_bytes(path.read_bytes()[:-40])
-    page = answered(engine, press(open_page("compare", run=ids(own), guess="skip"), "Score on 17 levels"))
-    assert "Gaussian, one learned variance: The saved weights cannot be read" in page.error[0].value
-    assert "**Discretised logistic** gives these images the most probability" in text(page)
-    path.unlink()
-    assert "The weights of this run are missing" in open_page("compare", run=ids(own)).warning[0].value
-
-
-def test_how_far_in_words() -> None:
-    asked = asking.Question("a", "b", lambda weights: iter(()), {}, lambda found: f"found {found}")
-    words = lambda one: asking._how_far(one, asked)
-    assert words(Measurement()) == "in line"
-    assert words(Measurement("running", 0.25, 9.4, 3)) == "25% · 9 s left · found 3"
-    assert words(Measurement("running", 0.0, None, None)) == "0% · found None"
-    assert words(Measurement("done", 1.0)) == "done"
