@@ -95,7 +95,7 @@ def _rows(rows: list[dict[str, Any]], title: str, marks: list[dict[str, Any]], k
     for mark in marks:
         encoding = {"x": x, "y": y, **mark.get("encoding", {})}
         layers.append(mark | {"encoding": {name: how for name, how in encoding.items() if how is not None}})
-    st.vega_lite_chart(pd.DataFrame(rows), {"layer": layers}, height=ROW * len(rows) + 50, key=key, alt=alt)
+    st.vega_lite_chart(pd.DataFrame(rows), {"layer": layers}, height=ROW * len(rows) + 75, key=key, alt=alt)
 
 
 # In words ------------------------------------------------------------------------------------------------------------
@@ -106,8 +106,9 @@ def say(spec: RunSpec, levels: int, scores: Mapping[str, Score], known: Baseline
     found = verdict(scores, known.histogram_bits)
     best, loudest = found.order[0], found.own_order[0]
     you = "" if not guess else "As you said: " if guess == best else f"You said: {guess}. "
+    does = "gives these images the most probability" if len(scores) > 1 else "gives these images a probability"
     st.info(
-        f"{you}**{best}** gives these images the most probability: {scores[best].bits:.3f} bits per pixel, an ELBO of "
+        f"{you}**{best}** {does}: {scores[best].bits:.3f} bits per pixel, an ELBO of "
         f"{nats(scores[best].elbo)} nats per image as probability.",
         icon=":material/visibility:",
     )
