@@ -12,7 +12,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "assumed": ("Which σ²?", ":material/balance:"),
     "compare": ("Compare", ":material/leaderboard:"),
     "train": ("Train", ":material/model_training:"),
-    "experiments": ("Three experiments", ":material/science:"),
+    "experiments": ("Experiments", ":material/science:"),
     "latent": ("Latent space", ":material/scatter_plot:"),
     "questions": ("Questions", ":material/quiz:"),
 }
