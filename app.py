@@ -5,10 +5,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PAGES = {  # by folder, which is the address too; the first is the default
-    "start": ("What is ln p(x|z,w)?", ":material/help:"),
+    "start": ("ln p(x|z,w)?", ":material/help:"),
     "one_pixel": ("One pixel", ":material/square:"),
     "one_image": ("One image", ":material/image:"),
-    "mse": ("MSE is a Gaussian", ":material/functions:"),
+    "mse": ("MSE", ":material/functions:"),
     "assumed": ("Which σ²?", ":material/balance:"),
     "compare": ("Compare", ":material/leaderboard:"),
     "train": ("Train", ":material/model_training:"),
