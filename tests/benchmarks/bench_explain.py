@@ -19,8 +19,8 @@ DRAWN = {
     "One image": ".panels .panel",
     "MSE": "svg.curve path",
     "Which σ²?": ".katex",
-    "Compare": ".js-plotly-plot .main-svg",
-    "Experiments": ".js-plotly-plot .main-svg",
+    "Compare": "[data-testid=stVegaLiteChart] :is(canvas, svg)",
+    "Experiments": "[data-testid=stVegaLiteChart] :is(canvas, svg)",
     "Latent space": "canvas",
     "Questions": "[data-testid=stExpander]",
 }
