@@ -95,5 +95,5 @@ def _say(names: Mapping[str, str], found: Mapping[str, list[dict[str, Any]]]) ->
     st.markdown(
         f"{same if len(found) > 1 else ''} ± is one standard error over images, as if they had been drawn afresh. The "
         "rise has a far smaller one than the bounds themselves, because it is measured on the same images and draws. "
-        "Each bound still lies below ln p(x|w); what is left cannot be read off."
+        "On average each bound still lies below ln P(x|w); what is left cannot be read off."
     )

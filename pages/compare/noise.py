@@ -66,21 +66,29 @@ def _coverage(names: Mapping[str, str], found: Mapping[str, Found]) -> None:
         pd.DataFrame.from_dict(rows, orient="index", columns=columns),
         alt="How much of the held-out pixels falls within each run's central intervals",
     )
-    off = {names[run_id]: one["mass"]["coverage"][1] - CENTRAL[1] / 100 for run_id, one in found.items()}
-    worst = max(off, key=lambda name: abs(off[name]))
+    off = {  # of each run and interval
+        (names[run_id], share): 100 * got - share
+        for run_id, one in found.items()
+        for share, got in zip(CENTRAL, one["mass"]["coverage"])
+    }
+    worst, share = max(off, key=lambda one: abs(off[one]))
     claims = {names[run_id]: overall_sigma(one["sigma_asked"], one["sigma_found"]) for run_id, one in found.items()}
     ratio = {name: got / asked for name, (asked, got) in claims.items()}
     noisiest, surest = min(ratio, key=ratio.__getitem__), max(ratio, key=ratio.__getitem__)
     lines = [
-        f"The central 90 % interval is furthest off under **{worst}**: {100 * (0.9 + off[worst]):.1f} % of the pixels "
-        "fall within."
+        f"Furthest off is the central {share} % interval under **{worst}**: {share + off[worst, share]:.1f} % of the "
+        "pixels fall within."
     ]
-    for name, holds, how in ((noisiest, ratio[noisiest] < 1, "too much"), (surest, ratio[surest] > 1, "too little")):
+    enough = 0.05  # less is no finding
+    for name, holds, how in (
+        (noisiest, ratio[noisiest] < 1 - enough, "larger"),
+        (surest, ratio[surest] > 1 + enough, "smaller"),
+    ):
         if holds:
             asked, got = claims[name]
             lines.append(
-                f"**{name}** claims {how} noise, most of all: over all pixels its σ is {asked:.3f} and the residual "
-                f"found {got:.3f} (roots of the means of squares)."
+                f"Over all pixels the σ of **{name}** is {how} than the residual found, {asked:.3f} against {got:.3f}. "
+                "These are roots of means of squares, which a few large ones may decide."
             )
     st.markdown("\n".join(f"- {line}" for line in lines))
     st.caption(

@@ -124,7 +124,7 @@ def first_screen(specs: Sequence[RunSpec], names: Mapping[str, str], scores: Map
         show_bits(specs, names, scores, order, lines)
     with right:
         show_own(specs, names, scores, order)
-    say(specs[0], levels, scores, lines, names.get(guess, ""), words)
+    say(specs, levels, scores, lines, names.get(guess, ""), words)
 
 
 # The page ------------------------------------------------------------------------------------------------------------

@@ -101,15 +101,19 @@ def _rows(rows: list[dict[str, Any]], title: str, marks: list[dict[str, Any]], k
 # In words ------------------------------------------------------------------------------------------------------------
 
 
-def say(spec: RunSpec, levels: int, scores: Mapping[str, Score], known: Baselines, guess: str, words: Parts) -> None:
+def say(
+    specs: Sequence[RunSpec], levels: int, scores: Mapping[str, Score], known: Baselines, guess: str, words: Parts
+) -> None:
     """What is seen, from the numbers; `guess` is the name that the reader chose, or "" for none."""
+    spec = specs[0]
+    plain = levels == spec.n_levels and all(one.dequantize == "none" for one in specs)
     found = verdict(scores, known.histogram_bits)
     best, loudest = found.order[0], found.own_order[0]
     you = "" if not guess else "As you said: " if guess == best else f"You said: {guess}. "
     does = "gives these images the most probability" if len(scores) > 1 else "gives these images a probability"
     st.info(
-        f"{you}**{best}** {does}: {scores[best].bits:.3f} bits per pixel, an ELBO of "
-        f"{nats(scores[best].elbo)} nats per image as probability.",
+        f"{you}**{best}** {does}: at most {scores[best].bits:.3f} bits per pixel, an ELBO of "
+        f"{nats(scores[best].elbo)} nats per image as probability. A difference below 0.005 bits may be chance.",
         icon=":material/visibility:",
     )
     lines = []
@@ -125,19 +129,25 @@ def say(spec: RunSpec, levels: int, scores: Mapping[str, Score], known: Baseline
     if found.below_histogram:
         who = "; ".join(found.below_histogram)
         lines.append(
-            f"**Behind each pixel's histogram** ({known.histogram_bits:.3f} bits), which knows no z: {who}. Good means "
-            "are not enough: the noise assumed around them belongs to the prediction."
+            f"**Behind each pixel's histogram** ({known.histogram_bits:.3f} bits), which knows no z: {who}. Either the "
+            "means are to blame or the noise assumed around them, which belongs to the prediction."
         )
+    if plain:
+        lines.append(_know_nothing(spec, levels, scores, known, words))
+    st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _know_nothing(spec: RunSpec, levels: int, scores: Mapping[str, Score], known: Baselines, words: Parts) -> str:
+    """Of the pixels as they are stored: with noise on them, or on fewer levels, its density is another."""
     nothing = know_nothing(spec.n_pixels, levels)
     densest = max(one.own for one in scores.values())
     more = "more than every run here" if nothing.log_density > densest else "and it can be made as high as one likes"
-    lines.append(
+    return (
         f"**A model that knows nothing** {_mixture(levels, nothing.variance)} has a log-density of "
         f"{'+' if nothing.log_density > 0 else ''}{nats(nothing.log_density)} nats for every image, {more}. As "
         f"probability it gives {nothing.bits:.3f} bits per pixel, where the uniform guess has "
         f"{known.uniform_bits:.3f}. {words['Why densities rank nothing']}"
     )
-    st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def _mixture(levels: int, variance: float) -> str:

@@ -6,10 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from pages.experiments.parts import BADGES, GREY, Answer, chart, number, show_pictures, table, told
+from pages.experiments.parts import BADGES, GREY, Answer, baseline, chart, number, show_pictures, table, told
 from pages.shared.figures import COLOURS
 from pages.shared.numbers import RAISED, nats
-from vae_core.lessons.experiments import Row, cost_of_a_miss, floor_rows, gain_as_probability, gain_at_floor
+from vae_core.lessons.experiments import (
+    Row,
+    cost_of_a_miss,
+    floor_rows,
+    gain_as_probability,
+    gain_at_floor,
+    price_of_a_miss,
+)
 from vae_core.measures import trend
 
 ROWS = {f"e{str(power).translate(RAISED)}": one for power, one in floor_rows().items()}
@@ -78,7 +85,8 @@ def show_reveal(rows: dict[str, Row], guess: str) -> None:
     names = list(rows)
     st.info(
         f"{told(guess, answers)}**They {SAYS[seen]}**: {nats(bits[0], 3)} bits at {names[0]}, {nats(bits[-1], 3)} at "
-        f"{names[-1]}, where a coin toss for each pixel costs 1. {_own_elbo(rows)}",
+        f"{names[-1]}. A coin toss for each pixel costs 1, and each pixel's own histogram, which knows no z, "
+        f"{baseline(next(iter(rows.values())).spec).histogram_bits:.3f}. {_own_elbo(rows)}",
         icon=":material/visibility:",
     )
 
@@ -89,10 +97,10 @@ def _own_elbo(rows: dict[str, Row]) -> str:
     best = held_out.index(max(held_out))
     at = lambda values, i: f"{nats(values[i])} at {names[i]}"
     does = {"grows": "grows at each step", "shrinks": "falls at each step"}.get(trend(train), "moves")
-    text = f"Its own ELBO {does} on the training images, to {at(train, -1)} nats"
+    text = f"Its own ELBO, in nats, {does} on the training images, to {at(train, -1)}"
     if best == len(names) - 1:
         return f"{text}, and on held-out ones to {at(held_out, -1)}."
-    return f"{text}; on held-out ones it is highest, {at(held_out, best)}, and {at(held_out, -1)}."
+    return f"{text}; on held-out ones it is highest with {at(held_out, best)}, and {at(held_out, -1)}."
 
 
 def show_details(rows: dict[str, Row]) -> None:
@@ -119,24 +127,19 @@ def sentences(rows: dict[str, Row]) -> list[str]:
     names, all_rows = list(rows), list(rows.values())
     (high, low), (first, last) = names[:2], (all_rows[0], all_rows[-1])
     at_floor = all_rows[1].result.sigma
-    assert at_floor is not None and first.result.sigma is not None and last.result.sigma is not None
+    assert at_floor is not None
     rise = all_rows[1].result.means.reconstruction - first.result.means.reconstruction
     alone = gain_at_floor(at_floor.pixels_on_floor, 2)
     floors = [one.spec.variance_floor for one in all_rows[:2]]
     in_mass = gain_as_probability(at_floor.pixels_on_floor, *floors)
-    lines = [
+    return [
         f"**Where the nats come from.** Each power of e that the floor gives way is worth ½ nat at every pixel that "
         f"follows it and is exact. From {high} to {low}, {at_floor.pixels_on_floor:.0f} pixels follow: that alone is "
         f"worth {nats(alone, 0)} nats of density, and the reconstruction term rises by {nats(rise, 0)}. As probability "
         f"it is worth {nats(in_mass)} nats: that a black corner is black was near certain before.",
         f"**What a surprise costs.** A pixel promised black at σ² = {names[-1]} that turns out white costs "
-        f"{nats(cost_of_a_miss(last.spec.variance_floor), 0)} nats, at {names[0]} only "
+        f"{nats(price_of_a_miss(last.spec.variance_floor), 0)} nats of probability, at {names[0]} only "
+        f"{nats(price_of_a_miss(first.spec.variance_floor))}; of density "
+        f"{nats(cost_of_a_miss(last.spec.variance_floor), 0)} and "
         f"{nats(cost_of_a_miss(first.spec.variance_floor), 0)}.",
     ]
-    if last.result.sigma.largest > first.result.sigma.largest:
-        lines.append(
-            f"**The other pixels.** The largest σ grows from {first.result.sigma.largest:.3g} to "
-            f"{last.result.sigma.largest:.3g} (black to white is 1). Where σ is that large an error costs next to "
-            "nothing, so μ is hardly pulled towards x there."
-        )
-    return lines

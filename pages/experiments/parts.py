@@ -12,8 +12,10 @@ import streamlit as st
 from pages.shared.figures import enlarged
 from pages.shared.naming import BADGES
 from pages.shared.train_link import open_on_train
+from vae_core.lessons.compare import Baselines, baselines
 from vae_core.lessons.experiments import Row
 from vae_core.shipped import pictures
+from vae_core.spec import RunSpec
 from vae_core.tiles import png
 
 BADGES = BADGES | {
@@ -21,6 +23,16 @@ BADGES = BADGES | {
     "mse": ":gray-badge[squared error, no probability]",
 }
 GREY = "#888888"
+
+
+@st.cache_data(max_entries=4, show_spinner="Counting pixels")
+def _baseline(_spec: RunSpec, spec_id: str) -> Baselines:
+    return baselines(_spec)
+
+
+def baseline(spec: RunSpec) -> Baselines:
+    """What a model that knows no z pays for the images of this run."""
+    return _baseline(spec, spec.id)
 
 
 @dataclass(frozen=True)

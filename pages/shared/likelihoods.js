@@ -74,7 +74,8 @@ function gaussian(v, more) {
           `<br>= ${exact(log_prob + half)} ${minus(half)} = <b>${text(log_prob)}</b> nats`,
         `slope in a: (${MU} − ${X})/${SIGMA}² = <b>${text(-slope)}</b>`,
       ];
-      if (slopeOfV !== undefined) lines.push(`slope in ln σ²: ½ − ½ (${X} − ${MU})²/${SIGMA}² = <b>${text(-slopeOfV)}</b>`);
+      if (slopeOfV === 0 && f[1] < v(f, settings)) lines.push("slope in ln σ²: <b>0</b>, as σ² stays on its floor");
+      else if (slopeOfV !== undefined) lines.push(`slope in ln σ²: ½ − ½ (${X} − ${MU})²/${SIGMA}² = <b>${text(-slopeOfV)}</b>`);
       return lines;
     },
     ...more,
@@ -235,7 +236,7 @@ const LIKELIHOODS = {
       return [
         `${LAMBDA} = sigmoid(${A}) = <b>${text(lambda)}</b>, and ln C(${LAMBDA}) = ln(${A}/(1 − e<sup>−a</sup>)) − ln ${LAMBDA} = <b>${text(log_prob - formula)}</b>`,
         `ln p(x|z,w) = ${X} ln ${LAMBDA} + (1 − ${X}) ln(1 − ${LAMBDA}) + ln C(${LAMBDA})` +
-          `<br>= ${text(formula)} ${minus(formula - log_prob)} = <b>${text(log_prob)}</b> nats`,
+          `<br>= ${exact(formula)} ${minus(formula - log_prob)} = <b>${text(log_prob)}</b> nats`,
         `slope: mean − ${X} = ${text(this.mean([a], settings))} − ${text(x, 2)} = <b>${text(-this.slope([a], x)[0])}</b>`,
       ];
     },
@@ -318,7 +319,7 @@ const LIKELIHOODS = {
       return [
         `logits <i>f</i> = ${Array.from(f, (one) => text(one, 2)).join(", ")}`,
         `ln p(x|z,w) = <i>f<sub>${k}</sub></i> − ln Σ<sub>j</sub> e<sup><i>f<sub>j</sub></i></sup>, ${X} being level <i>k</i> = ${k}` +
-          `<br>= ${text(f[k])} ${minus(total)} = <b>${text(this.log_prob(f, x, settings))}</b> nats`,
+          `<br>= ${exact(f[k])} ${minus(total)} = <b>${text(this.log_prob(f, x, settings))}</b> nats`,
         `slope in <i>f<sub>j</sub></i>: π<sub>j</sub>, less 1 at <i>j</i> = ${k}`,
       ];
     },

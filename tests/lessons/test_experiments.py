@@ -25,6 +25,7 @@ from vae_core.lessons.experiments import (
     grey_rows,
     late_rise,
     one_sigma_rows,
+    price_of_a_miss,
     priced,
     rounds,
     row,
@@ -57,6 +58,9 @@ def test_a_pixel_at_the_floor_gains_what_is_said() -> None:
     missed = Normal(torch.tensor(0.0).double(), math.sqrt(1e-4))
     lost = missed.log_prob(torch.tensor(0.0)) - missed.log_prob(torch.tensor(1.0))
     assert cost_of_a_miss(1e-4) == pytest.approx(float(lost), rel=1e-6)
+    for floor in (0.05, 3e-4, 2.6e-4, 1.67e-5):  # on both sides of where erfc is no float any more
+        expected = -torch.special.log_ndtr(torch.tensor(-0.5 / math.sqrt(floor)).double())
+        assert price_of_a_miss(floor) == pytest.approx(float(expected), rel=1e-7)
 
 
 def test_what_the_floor_does() -> None:

@@ -44,8 +44,8 @@ def test_all_is_measured_of_own_runs(open_page, engine: Engine, own) -> None:
 def test_fewer_levels_are_another_question(open_page, engine: Engine, own) -> None:
     page = open_page("compare", run=ids(own), guess="skip", levels="4")
     page = answered(engine, press(page, "Score on 4 levels"))
-    assert "on each of 4 levels, all alike" in text(page)
-    assert "where the uniform guess has 2.000" in text(page)
+    assert "Dotted: every level alike, 2.000" in text(page)
+    assert "knows nothing" not in text(page)  # of 17 levels on 4 its density is another
 
 
 def test_stop_stops_all_that_is_asked(open_page, engine: Engine) -> None:

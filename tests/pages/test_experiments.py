@@ -159,7 +159,9 @@ def test_what_was_said_is_told() -> None:
 
 
 def test_the_floors_words_follow(monkeypatch) -> None:
-    assert floor._own_elbo(floor.ROWS).endswith("on held-out ones it is highest, 1,411.4 at e⁻⁹, and 1,372.8 at e⁻¹¹.")
+    assert floor._own_elbo(floor.ROWS).endswith(
+        "on held-out ones it is highest with 1,411.4 at e⁻⁹, and 1,372.8 at e⁻¹¹."
+    )
     *_, (name, last) = floor.ROWS.items()
     climbing = floor.ROWS | {name: changed(last, elbo=1500.0)}
     assert floor._own_elbo(climbing).endswith("and on held-out ones to 1,500.0 at e⁻¹¹.")

@@ -83,7 +83,8 @@ def chosen_levels(spec: RunSpec, levels: int | None) -> int:
 
 @dataclass(frozen=True)
 class Baselines:
-    """Bits per pixel of two models that know no z; a decoder that loses to the second has learned nothing."""
+    """Bits per pixel of two models that know no z; what loses to the second predicts the stored pixels worse
+    than no z does, though its means may be good."""
 
     uniform_bits: float  # every level alike: log2 n
     histogram_bits: float  # each pixel's own histogram of the training images, on the held-out images

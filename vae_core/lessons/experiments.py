@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from vae_core.data import load_dataset, split
-from vae_core.likelihoods.base import bits_per_pixel
+from vae_core.likelihoods.base import LN_2PI, bits_per_pixel
 from vae_core.shipped import FLOOR_SPECS, GREY_SPECS, ROUND_SPECS, SHARED, SIGMA_SPECS, Measured, measured
 from vae_core.spec import RunSpec
 
@@ -91,6 +91,14 @@ def gain_as_probability(pixels: float, floor: float, lower: float) -> float:
 def cost_of_a_miss(floor: float, miss: float = 1.0) -> float:
     """Nats that one pixel costs whose mean is off by `miss` where sigma^2 is the floor: miss^2 / (2 sigma^2)."""
     return 0.5 * miss**2 / floor
+
+
+def price_of_a_miss(floor: float) -> float:
+    """Nats of probability that a pixel costs which is promised black there and is white: -ln Phi(-1/2 / sigma)."""
+    t = 0.5 / math.sqrt(floor)
+    if t < 30:
+        return -math.log(0.5 * math.erfc(t / math.sqrt(2)))
+    return 0.5 * t**2 + 0.5 * LN_2PI + math.log(t) - math.log1p(-(t**-2))  # erfc is no float any more
 
 
 def grey_rows() -> dict[str, Row]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from torch.distributions import Distribution
 
 LN_2PI = math.log(2 * math.pi)
-OPEN = 1e6  # how far the outermost bins reach: beyond any noise, and finite, so that no gradient is 0 * inf
+OPEN = (
+    1e6  # how far the outermost bins reach: far beyond the noise of any run, and finite, so that no gradient is 0 * inf
+)
 
 
 class Support(IntEnum):
