@@ -13,7 +13,7 @@ from pages.shared.runtime import show_new_problem
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
 from vae_core.runs.measure import Measure, Measurement
-from vae_core.shipped import shipped_weights
+from vae_core.shipped import SHIPPED, shipped_weights
 from vae_core.spec import RunSpec
 
 ASKED = "compare.asked"  # in session state: the engine's key of what was asked, by question and run
@@ -37,16 +37,21 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
     it was stopped, what was known by then."""
     now = _states(engine, question, specs)
     active = [run_id for run_id, one in now.items() if one.active]
+    without = [spec for spec in specs if not _has_weights(engine, spec)]
     idle = [spec for spec in specs if spec.id not in now or now[spec.id].status in ("stopped", "failed")]
+    idle = [spec for spec in idle if spec not in without]
     if active:
         keys = [st.session_state[ASKED][question.of(spec)] for spec in specs if spec.id in active]
         st.button("Stop", key=f"{question.key} stop", icon=":material/stop:", on_click=_stop, args=(engine, keys))
         _watch(engine, question, specs, names)
         return {}
     if idle:
-        label = question.button if len(idle) == len(specs) else f"{question.button}: the rest"
+        label = question.button if len(idle) == len(specs) - len(without) else f"{question.button}: the rest"
         how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary"}
         st.button(label, key=f"{question.key} ask", on_click=_ask, args=(engine, question, idle, names), **how)
+    if without:
+        them = "; ".join(names[spec.id] for spec in without)
+        st.caption(f"No weights are kept of {them}, so this needs training on the Train page first.")
     for sentence in st.session_state.pop(f"{REFUSED} {question.key}", []):
         st.error(sentence, icon=":material/broken_image:")
     for run_id, one in now.items():
@@ -56,6 +61,10 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
     if stopped:
         st.info(f"Stopped: {'; '.join(stopped)}.", icon=":material/stop_circle:")
     return {run_id: one.found for run_id, one in now.items() if one.found is not None and one.status != "failed"}
+
+
+def _has_weights(engine: Engine, spec: RunSpec) -> bool:
+    return spec in SHIPPED.values() or engine.store.weights_path(spec.id).exists()
 
 
 def _states(engine: Engine, question: Question, specs: Sequence[RunSpec]) -> dict[str, Measurement]:

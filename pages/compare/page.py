@@ -80,7 +80,7 @@ def all_means(
 def predict(specs: Sequence[RunSpec], names: Mapping[str, str]) -> str | None:
     options = [*(spec.id for spec in specs), SKIP]
     if SETTINGS["guess"] not in options:
-        SETTINGS["guess"] = SKIP if SETTINGS["guess"] else None  # of a run looked at before
+        SETTINGS["guess"] = None  # of a run that is not among these
     return st.pills(
         "Predict first: which decoder gives the images the highest probability?",
         options,

@@ -66,8 +66,8 @@ def show_bits(
     )
     _rows(rows, BITS, marks, "compare bits", alt)
     st.caption(
-        f"Dashed: each pixel's histogram, knows no z, {known.histogram_bits:.3f}. Dotted: every level alike, "
-        f"{known.uniform_bits:.3f}."
+        f"Dashed: each pixel's histogram, how often it had each level in training, no z: {known.histogram_bits:.3f}. "
+        f"Dotted: every level alike, {known.uniform_bits:.3f}."
     )
 
 
@@ -125,11 +125,13 @@ def say(
             f"{nats(scores[loudest].elbo)} nats."
         )
     if found.pairs > 1:
-        lines.append(f"Of the {found.pairs} pairs of runs, their own numbers put {found.turned} the other way round.")
+        lines.append(
+            f"Of the {found.pairs} pairs of runs, their own numbers put {found.turned} the other way round than the bits."
+        )
     if found.below_histogram:
         who = "; ".join(found.below_histogram)
         lines.append(
-            f"**Behind each pixel's histogram** ({known.histogram_bits:.3f} bits), which knows no z: {who}. Either the "
+            f"**Worse than each pixel's histogram** ({known.histogram_bits:.3f} bits), which knows no z: {who}. Either the "
             "means are to blame or the noise assumed around them, which belongs to the prediction."
         )
     if plain:

@@ -132,11 +132,14 @@ def sentences(rows: dict[str, Row]) -> list[str]:
     alone = gain_at_floor(at_floor.pixels_on_floor, 2)
     floors = [one.spec.variance_floor for one in all_rows[:2]]
     in_mass = gain_as_probability(at_floor.pixels_on_floor, *floors)
+    after, before = all_rows[1].result.means.log_mass, first.result.means.log_mass
+    assert after is not None and before is not None
+    others = "The other pixels lose more than that." if after < before else ""
     return [
         f"**Where the nats come from.** Each power of e that the floor gives way is worth ½ nat at every pixel that "
         f"follows it and is exact. From {high} to {low}, {at_floor.pixels_on_floor:.0f} pixels follow: that alone is "
         f"worth {nats(alone, 0)} nats of density, and the reconstruction term rises by {nats(rise, 0)}. As probability "
-        f"it is worth {nats(in_mass)} nats: that a black corner is black was near certain before.",
+        f"it is worth {nats(in_mass)} nats: that a black corner is black was near certain before. {others}",
         f"**What a surprise costs.** A pixel promised black at σ² = {names[-1]} that turns out white costs "
         f"{nats(price_of_a_miss(last.spec.variance_floor), 0)} nats of probability, at {names[0]} only "
         f"{nats(price_of_a_miss(first.spec.variance_floor))}; of density "

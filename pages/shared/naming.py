@@ -25,7 +25,8 @@ def label(spec: RunSpec) -> str:
     """The title, the data, and whatever else is not as usual: tells runs apart in a list."""
     parts = [title(spec), DATASETS[spec.dataset].title, f"{spec.latent_dim} latents"]
     # Here, or in the title.
-    elsewhere = {"dataset", "likelihood", "latent_dim", "epochs", "seed", "sigma", "scale", "levels"}
+    elsewhere = {"dataset", "likelihood", "latent_dim", "epochs", "seed", "sigma", "scale", "levels", "binarize"}
+    parts.append(_value(spec, "binarize"))
     parts += [
         _value(spec, name)
         for name in spec.to_dict()

@@ -19,9 +19,9 @@ from vae_core.shipped import SIGMA_SPECS, SPECS, shipped_weights
 TITLES = ("Bernoulli", "Gaussian, identity covariance", "Gaussian, learned variance")
 
 
-def open_image(page: Page, server: Server, query: str = "") -> None:
+def open_image(page: Page, server: Server, query: str = "", panels: int = 3) -> None:
     page.goto(f"{server.url}/one_image?{query}")
-    expect(page.locator(".pixel-map .panel")).to_have_count(3)
+    expect(page.locator(".pixel-map .panel")).to_have_count(panels)
 
 
 def panel(page: Page, title: str) -> Locator:
@@ -175,7 +175,7 @@ def test_a_pixel_stays_while_the_image_changes(page: Page, server: Server) -> No
 
 
 def test_other_decoders_leave_nothing_of_the_last_ones(page: Page, server: Server) -> None:
-    open_image(page, server, f"pixel=9,9&run={SIGMA_SPECS[0.1].id}")
+    open_image(page, server, f"pixel=9,9&run={SIGMA_SPECS[0.1].id}", panels=4)
     expect(panel(page, "Gaussian, covariance σ²I, σ = 0.1")).to_be_visible()
     page.get_by_role("combobox", name="Trained decoders").click()
     page.get_by_role("option", name="Shipped with the app").first.click()
