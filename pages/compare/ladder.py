@@ -93,7 +93,8 @@ def _say(names: Mapping[str, str], found: Mapping[str, list[dict[str, Any]]]) ->
         else (f"The order changes: by the ELBO {' > '.join(before)}; by the bound {' > '.join(after)}.")
     )
     st.markdown(
-        f"{same if len(found) > 1 else ''} These are the first held-out images; the bits above are of all. ± is one standard error over images, as if they had been drawn afresh. The "
+        f"{same if len(found) > 1 else ''} These are the first held-out images; the bits above are of all. ± is "
+        "one standard error over images, as if they had been drawn afresh. The "
         "rise has a far smaller one than the bounds themselves, because it is measured on the same images and draws. "
         "On average each bound still lies below ln P(x|w); what is left cannot be read off."
     )

@@ -161,6 +161,6 @@ def _show_neighbours(specs: Sequence[RunSpec], names: Mapping[str, str], found: 
     draw(drawn, "compare neighbours", said.replace("-", "−"))
     pairs = found[most]["neighbours"]
     st.markdown(
-        f"{said}. Of each run, the mean of both directions; over {pairs['horizontal_pairs']:,} horizontal and {pairs['vertical_pairs']:,} vertical pairs "
-        "of pixels that vary."
+        f"{said}. Of each run, the mean of both directions; over {pairs['horizontal_pairs']:,} horizontal and "
+        f"{pairs['vertical_pairs']:,} vertical pairs of pixels that vary."
     )

@@ -126,13 +126,14 @@ def say(
         )
     if found.pairs > 1:
         lines.append(
-            f"Of the {found.pairs} pairs of runs, their own numbers put {found.turned} the other way round than the bits."
+            f"Of the {found.pairs} pairs of runs, their own numbers put {found.turned} the other way round than the "
+            "bits."
         )
     if found.below_histogram:
         who = "; ".join(found.below_histogram)
         lines.append(
-            f"**Worse than each pixel's histogram** ({known.histogram_bits:.3f} bits), which knows no z: {who}. Either the "
-            "means are to blame or the noise assumed around them, which belongs to the prediction."
+            f"**Worse than each pixel's histogram** ({known.histogram_bits:.3f} bits), which knows no z: {who}. "
+            "Either the means are to blame or the noise assumed around them, which belongs to the prediction."
         )
     if plain:
         lines.append(_know_nothing(spec, levels, scores, known, words))
