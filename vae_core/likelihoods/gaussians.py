@@ -154,7 +154,8 @@ class GaussianShared(GaussianLearned):
 
 
 SQRT_HALF = math.sqrt(0.5)
-DEEP = -12.0  # standard deviations: erfc is still a float32 there, with all its digits
+DEEP = -9.0  # standard deviations: erfc is still a float32 there, with all its digits
+NOTHING = 12.6  # beyond, Phi is less than 1e-17 of what it is at DEEP, and no float32, which makes erfc slow
 THIN = 1e-3  # standard deviations: of a bin so thin, a difference of two Phi loses too many
 
 
@@ -165,7 +166,7 @@ def normal_log_mass(mean: Tensor, inverse_sigma: Tensor | float, x: Tensor, leve
     lower, upper = bin_around(x, levels)
     above, below = (upper - mean) * inverse_sigma, (mean - lower) * inverse_sigma
     near, far = torch.minimum(above, below), torch.maximum(above, below)
-    easy = torch.log(_ndtr(near.clamp(min=DEEP)) - _ndtr(-far))
+    easy = torch.log(_ndtr(near.clamp(min=DEEP)) - _ndtr(-far.clamp(max=NOTHING)))
     if near.min() > DEEP and (near + far).min() > THIN:
         return easy
     hard = (near < DEEP) | (near + far < THIN)  # there the slow way, in float64
