@@ -93,6 +93,11 @@ def level_of(x: Tensor, levels: int) -> Tensor:
     return (x * (levels - 1)).round().clamp(0, levels - 1)
 
 
+def side_of(x: Tensor) -> Tensor:
+    """Of black-and-white pixels, whose one edge is at 1/2: 1 where white, -1 where black."""
+    return 2 * level_of(x, 2) - 1
+
+
 def as_stored(x: Tensor, levels: int) -> Tensor:
     """The grey of each pixel's level, of so many as it is stored with: in {k/(levels-1)}, any noise gone."""
     return level_of(x, levels) / (levels - 1)

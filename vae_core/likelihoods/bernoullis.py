@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vae_core.errors import LevelsError
 from vae_core.lazy_torch import F, torch
-from vae_core.likelihoods.base import Likelihood, Support, bin_around, level_of
+from vae_core.likelihoods.base import Likelihood, Support, bin_around, level_of, side_of
 from vae_core.likelihoods.tilted import log_sinhc, tilted_icdf, tilted_mean, tilted_variance
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ class ContinuousBernoulli(Likelihood):
         return ((x - 0.5) * outputs - log_sinhc(0.5 * outputs)).sum(-1)
 
     def log_mass(self, outputs: Tensor, x: Tensor, levels: int) -> Tensor:
+        if levels == 2:
+            return F.logsigmoid(side_of(x) * (0.5 * outputs))
         lower, upper = (edge.clamp(0, 1) for edge in bin_around(x, levels))  # the support ends there
         centre, width = 0.5 * (lower + upper), upper - lower
         return (centre - 0.5) * outputs + width.log() + log_sinhc(0.5 * width * outputs) - log_sinhc(0.5 * outputs)

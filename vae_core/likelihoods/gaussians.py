@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from vae_core.lazy_torch import torch
-from vae_core.likelihoods.base import LN_2PI, Likelihood, Support, bin_around, level_of, log1mexp, noise_like
+from vae_core.likelihoods.base import LN_2PI, Likelihood, Support, bin_around, log1mexp, noise_like, side_of
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -161,8 +161,8 @@ THIN = 1e-3  # standard deviations: of a bin so thin, a difference of two Phi lo
 
 def normal_log_mass(mean: Tensor, inverse_sigma: Tensor | float, x: Tensor, levels: int) -> Tensor:
     """ln(Phi(upper) - Phi(lower)) of the bin around each x, measured from the nearer tail, where both are small."""
-    if levels == 2:  # one edge is at 1/2, the other open
-        return log_ndtr((2 * level_of(x, 2) - 1) * ((mean - 0.5) * inverse_sigma))
+    if levels == 2:
+        return log_ndtr(side_of(x) * ((mean - 0.5) * inverse_sigma))
     lower, upper = bin_around(x, levels)
     above, below = (upper - mean) * inverse_sigma, (mean - lower) * inverse_sigma
     near, far = torch.minimum(above, below), torch.maximum(above, below)

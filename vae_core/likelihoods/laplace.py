@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from vae_core.lazy_torch import torch
-from vae_core.likelihoods.base import Likelihood, Support, bin_around
+from vae_core.likelihoods.base import Likelihood, Support, bin_around, side_of
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -44,6 +44,9 @@ class Laplace(Likelihood):
         return -(outputs - x).abs().sum(-1) / self.scale - self.n_pixels * math.log(2 * self.scale)
 
     def log_mass(self, outputs: Tensor, x: Tensor, levels: int) -> Tensor:
+        if levels == 2:
+            t = side_of(x) * ((outputs - 0.5) / self.scale)
+            return t.clamp(max=0) + torch.log1p(-0.5 * torch.exp(-t.clamp(min=0)))
         lower, upper = bin_around(x, levels)
         above, below = (upper - outputs) / self.scale, (outputs - lower) / self.scale
         near, far = torch.minimum(above, below), torch.maximum(above, below)
