@@ -79,6 +79,7 @@ def _table(found: dict[str, Summary], words: Parts) -> None:
     n_images = next(iter(RUNS.values())).n_held_out
     st.caption(f"Means over {n_images:,} held-out images, one drawn z each. " + words["How to read the table"])
     st.markdown(words["No ranking"])
+    st.page_link("pages/compare/page.py", label="Compare them by probability", icon=":material/bar_chart:")
 
 
 def _charts(found: dict[str, Summary]) -> None:

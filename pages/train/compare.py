@@ -68,6 +68,7 @@ def _kl_and_mse(specs: dict[str, RunSpec], histories: Histories) -> None:
             "What can be compared is the **probability** that each decoder gives to the image as it is stored: choose "
             "bits per pixel above."
         )
+        st.page_link("pages/compare/page.py", label="More of it, on shipped and own runs", icon=":material/bar_chart:")
     st.markdown(
         "The KL measures q(z|x) against the same prior under every decoder, and the MSE the same pixels. A small KL "
         "is no merit (0 is collapse), and the MSE judges only means, each at a drawn z."
