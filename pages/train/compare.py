@@ -35,9 +35,9 @@ def compare(specs: dict[str, RunSpec], histories: Histories) -> None:
         levels = next(iter(begun.values())).n_levels
         st.markdown(
             "With noise one level wide, a density's ELBO plus ln of the width of each pixel's bin bounds ln P(x|w) "
-            f"from below. A bin is {'1' if levels == 2 else f'1/{levels - 1}'} wide; those of black and white end at 0 and 1, where the noise is "
-            "folded back, and are half as wide. (Theis, van den Oord & Bethge 2016, arXiv 1511.01844.) The MSE of a "
-            "density is of the noisy pixels, that of a mass of the stored ones."
+            f"from below. A bin is {'1' if levels == 2 else f'1/{levels - 1}'} wide; those of black and white end at 0 "
+            "and 1, where the noise is folded back, and are half as wide. (Theis, van den Oord & Bethge 2016, arXiv "
+            "1511.01844.) The MSE of a density is of the noisy pixels, that of a mass of the stored ones."
         )
 
 
