@@ -93,6 +93,11 @@ def level_of(x: Tensor, levels: int) -> Tensor:
     return (x * (levels - 1)).round().clamp(0, levels - 1)
 
 
+def greys(levels: int, like: Tensor) -> Tensor:
+    """0, 1/(levels-1), ..., 1: (levels,), of the type and on the device of `like`."""
+    return torch.arange(levels, device=like.device, dtype=like.dtype) / (levels - 1)
+
+
 def side_of(x: Tensor) -> Tensor:
     """Of black-and-white pixels, whose one edge is at 1/2: 1 where white, -1 where black."""
     return 2 * level_of(x, 2) - 1

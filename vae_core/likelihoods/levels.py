@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vae_core.errors import LevelsError
 from vae_core.lazy_torch import F, torch
-from vae_core.likelihoods.base import Likelihood, Support, bin_around, level_of, log1mexp
+from vae_core.likelihoods.base import Likelihood, Support, bin_around, greys, level_of, log1mexp
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -44,8 +44,7 @@ class DiscretizedLogistic(Likelihood):
 
     def distribution(self, outputs: Tensor) -> Distribution:
         mean, log_scale = (one.unsqueeze(-1) for one in self._parameters(outputs))
-        every = torch.arange(self.levels, device=outputs.device, dtype=outputs.dtype) / (self.levels - 1)
-        return on_levels(logistic_log_mass(mean, log_scale, every, self.levels))
+        return on_levels(logistic_log_mass(mean, log_scale, greys(self.levels, outputs), self.levels))
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         return self.log_mass(outputs, x, self.levels).sum(-1)
@@ -160,12 +159,12 @@ class Categorical(Likelihood):
             k, _ = torch.broadcast_tensors(k.long(), logits[..., :1, :])  # broadcast_shapes would import sympy, 45 MB
             chosen = logits.expand(*k.shape[:-2], -1, -1).gather(-2, k).squeeze(-2)
         else:
-            outside = level_of(self._values(logits), levels).unsqueeze(-1) != k
+            outside = level_of(greys(self.levels, logits), levels).unsqueeze(-1) != k
             chosen = torch.where(outside, -math.inf, logits).logsumexp(-2)
         return chosen - logits.logsumexp(-2)
 
     def mean(self, outputs: Tensor) -> Tensor:
-        return torch.einsum("...kd,k->...d", self._logits(outputs).softmax(-2), self._values(outputs))
+        return torch.einsum("...kd,k->...d", self._logits(outputs).softmax(-2), greys(self.levels, outputs))
 
     def stddev(self, outputs: Tensor) -> Tensor:
         return self.distribution(outputs).stddev
@@ -178,9 +177,6 @@ class Categorical(Likelihood):
 
     def _logits(self, outputs: Tensor) -> Tensor:
         return outputs.unflatten(-1, (self.levels, self.n_pixels))
-
-    def _values(self, like: Tensor) -> Tensor:
-        return torch.arange(self.levels, device=like.device, dtype=like.dtype) / (self.levels - 1)
 
 
 def on_levels(log_probs: Tensor) -> Distribution:

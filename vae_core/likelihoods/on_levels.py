@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from vae_core.likelihoods.base import greys
+
 
 class Levels(constraints.Constraint):
     is_discrete = True
@@ -24,8 +26,7 @@ class OnLevels(Distribution):
 
     def __init__(self, log_probs: Tensor):
         """ln of the probabilities of 0, 1/(n-1), ..., 1: (..., n)."""
-        self.log_probs, n = log_probs, log_probs.shape[-1]
-        self.values = torch.arange(n, device=log_probs.device, dtype=log_probs.dtype) / (n - 1)
+        self.log_probs, self.values = log_probs, greys(log_probs.shape[-1], log_probs)
         super().__init__(log_probs.shape[:-1], validate_args=False)
 
     @property
