@@ -32,7 +32,7 @@ class Parts(dict[str, str]):
 
 
 def page_words(page: str) -> Parts:
-    """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, once `show_glossary` is on the page."""
+    """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, by `show_glossary`."""
     return _linked(Parts(ASSETS / "pages" / f"{page}.md"))
 
 

@@ -21,6 +21,8 @@ def test_predict_reveal_and_follow(page: Page, server: Server) -> None:
     expect(page.get_by_text("Both terms are per image.")).to_be_visible()
     page.get_by_text("β, and with it the model").click()
     expect(page.get_by_text("so no such factor is due")).to_be_visible()
+    expect(page.get_by_text("the answer, and your guess")).to_be_visible()
+    expect(page.get_by_text("People say").first).to_be_visible()
 
     search = page.get_by_role("searchbox", name="Search questions and kinds of data")
     search.fill("floor")  # answers while typing
@@ -33,6 +35,7 @@ def test_predict_reveal_and_follow(page: Page, server: Server) -> None:
 
     page.get_by_role("link", name="Questions").click()
     expect(search).to_have_value("floor")  # as it was left
+    expect(page.get_by_text("It goes to 0, and the density grows without bound")).to_be_visible()
     search.fill("tight")
     open_question(page, "KL = 0 means the bound is tight")
     page.get_by_text("Just show me").click()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from pages.questions.quiz import Question, questions
+from pages.questions.quiz import RIGHT, RIGHT_GUESS, WRONG_GUESS, Question, questions
 from pages.questions.which_decoder import kinds
 from pages.shared.words import glossary, page_words
 from tests.pages.conftest import ROOT
@@ -28,6 +28,7 @@ every_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda quest
 def test_a_question_is_whole(question: Question) -> None:
     assert question.predict.endswith(("?", "."))
     assert 2 <= len(question.options) <= 4
+    assert question.right in question.options
     assert question.answer
     assert question.links
     assert 1 <= len(re.findall(r"[.?!](?=\s|$)", question.answer)) <= 6  # a few sentences
@@ -64,8 +65,33 @@ def test_a_guess_or_a_skip_shows_the_answer(open_page) -> None:
     assert second.answer in [one.value for one in page.markdown]
 
 
+def test_guess_and_answer_stay_marked_and_what_is_open_stays_open(open_page) -> None:
+    first, second = QUESTIONS[2:4]
+    page = open_page("questions", question=[first.key, second.key])
+    assert [box.label for box in page.expander if box.proto.expanded] == [first.label, second.label]
+    wrong = next(option for option in first.options if option != first.right)
+    radio = page.radio(key=f"questions.guess.{first.key}").set_value(wrong).run()
+    page.text_input(key="questions.search").set_value("zebra").run()
+    assert not page.radio
+    page.text_input(key="questions.search").set_value("").run()
+    radio = page.radio(key=f"questions.guess.{first.key}")
+    assert radio.value == wrong
+    marks = dict(zip(radio.options, radio.proto.captions))
+    assert {option: mark for option, mark in marks.items() if mark} == {wrong: WRONG_GUESS, first.right: RIGHT}
+    assert page.query_params["question"] == [first.key, second.key]
+    radio.set_value(first.right).run()
+    assert [mark for mark in page.radio(key=f"questions.guess.{first.key}").proto.captions if mark] == [RIGHT_GUESS]
+
+
+def test_beliefs_are_marked_as_such() -> None:
+    for question in QUESTIONS:
+        asked = question.belief.endswith("?")
+        assert question.label.startswith(":blue-badge[People ask] " if asked else ":orange-badge[People say] “")
+        assert asked or question.label.endswith("”")
+
+
 def beliefs(page: AppTest) -> list[str]:
-    return [box.label for box in page.expander if box.label in {one.belief for one in QUESTIONS}]
+    return [box.label for box in page.expander if box.label in {one.label for one in QUESTIONS}]
 
 
 def kinds_of_data(page: AppTest) -> list[str]:
