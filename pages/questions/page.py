@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.questions.figures import FIGURES
 from pages.questions.quiz import Question, questions
 from pages.questions.which_decoder import kinds, show_kinds
 from pages.shared.address import PageSettings, Setting, free_text
@@ -30,6 +31,8 @@ def show(one: Question) -> None:
     if guess is None:
         return
     st.markdown(one.answer)
+    if one.figure in FIGURES:
+        FIGURES[one.figure]()
     for link in one.links:
         link.show()
 
