@@ -33,8 +33,8 @@ from vae_core.data import Dataset, load_dataset, split
 from vae_core.feed import Feed
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.model import VAE, stream
+from vae_core.runs.messages import pictures
 from vae_core.spec import RunSpec, make_likelihood
-from vae_core.tiles import png
 from vae_core.training import _Loop, snapshot_stride, train
 
 SIDE, HIDDEN, LATENT, BATCH = 28, 400, 20, 128
@@ -121,9 +121,7 @@ def added_by_log_mass(loop: _Loop) -> str:
         measured = loop.evaluate_live()
         assert measured is not None
         loop.good = loop.state.capture()
-        for sheet in vars(loop.snapshot(measured).pictures).values():
-            if sheet is not None:
-                png(sheet)
+        pictures(loop.snapshot(measured))
 
     def without() -> None:
         with mock.patch.object(evaluation, "scores", lambda *_: False):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers, to_wire
+from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers, pictures, to_wire
 
 TOPIC = "vae-runs"
 STOPPED: set[str] = set()  # tokens of runs told to stop, in this worker
@@ -72,7 +72,6 @@ def run_spec(
     from vae_core.data import load_dataset
     from vae_core.errors import CheckpointError
     from vae_core.spec import RunSpec
-    from vae_core.tiles import png
     from vae_core.training import Snapshot, train
 
     spec = RunSpec.from_dict(canonical)
@@ -91,7 +90,7 @@ def run_spec(
         return Progress(
             **about,
             numbers=numbers(snapshot),
-            pictures={name: png(sheet) for name, sheet in vars(snapshot.pictures).items() if sheet is not None},
+            pictures=pictures(snapshot),
             curve=[[point.step, point.reconstruction, point.kl] for point in snapshot.curve],
             images_per_second=images / seconds if seconds > 0 else 0.0,
         )
