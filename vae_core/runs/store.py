@@ -22,6 +22,7 @@ from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.folders import home
 from vae_core.runs import schema
 from vae_core.runs.messages import Progress
+from vae_core.runs.news import News
 from vae_core.spec import RunSpec, curve_stride, snapshot_stride
 
 RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
@@ -60,12 +61,14 @@ class Run:
 
 
 class Store:
-    """`notice` is a sentence for the page when opening found damage; nothing damaged is ever deleted."""
+    """`notice` is a sentence for the page when opening found damage; nothing damaged is ever deleted. `news` tells of
+    every change to a run, once it can be read."""
 
     def __init__(self, folder: Path | None = None):
         self.folder = folder or home()
         self.path = self.folder / "runs.sqlite3"
         self.notice = ""
+        self.news = News()
         with self._as_store_errors():
             (self.folder / "weights").mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
@@ -205,6 +208,7 @@ class Store:
                 "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?)",
                 (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
             )
+        self.news.tell(spec.id)
         run = self.run(spec.id)
         assert run is not None
         return run
@@ -220,15 +224,18 @@ class Store:
             db.execute("UPDATE runs SET status = 'running' WHERE id = ?", (run_id,))
             for table in HISTORY:
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run_id, step))
+        self.news.tell(run_id)
 
     def put_back_in_line(self, run_id: str, message: str) -> None:
         """With what it has so far, until it begins again."""
         with self._connect() as db:
             db.execute("UPDATE runs SET status = 'queued', message = ? WHERE id = ?", (message, run_id))
+        self.news.tell(run_id)
 
     def set_message(self, run_id: str, message: str) -> None:
         with self._connect() as db:
             db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run_id))
+        self.news.tell(run_id)
 
     def add_snapshot(self, spec: RunSpec, progress: Progress) -> None:
         """Keep what a worker sent, thinning so that the counts stay bounded."""
@@ -248,6 +255,7 @@ class Store:
             keep_of_curve = keep_stride(step, curve_stride(spec), MAX_CURVE)
             for table, stride in zip(HISTORY, (keep, keep, keep_of_curve)):
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, stride))
+        self.news.tell(run_id)
 
     def finish(self, run_id: str, status: RunStatus, message: str, result: Mapping[str, Any] | None = None) -> None:
         with self._connect() as db:
@@ -255,6 +263,7 @@ class Store:
             db.execute(
                 "UPDATE runs SET status = ?, message = ?, result = ? WHERE id = ?", (status, message, found, run_id)
             )
+        self.news.tell(run_id)
 
     def save_weights(self, run_id: str, data: bytes) -> None:
         path = self.weights_path(run_id)
