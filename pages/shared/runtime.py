@@ -43,6 +43,11 @@ def get_engine() -> Engine:
     return engine
 
 
+def get_store() -> Store:
+    """The engine's store, for what is asked outside a page's script. Raises StoreError."""
+    return _engine().store
+
+
 @st.cache_resource(show_spinner=False)
 def prepare_process() -> None:
     """Once, after the imports. What they made lives for good, so the collector need not look at it again; what pages

@@ -186,9 +186,14 @@ class Store:
         return [tuple(row) for row in rows]
 
     def pictures(self, run_id: str, step: int) -> dict[str, bytes]:
-        """The PNGs of one snapshot by name: the fields of `pictures.Pictures`."""
+        """What one snapshot shows, by name: see `messages.pictures`."""
         rows = self._read("SELECT name, png FROM pictures WHERE run = ? AND step = ?", (run_id, step))
         return {row["name"]: row["png"] for row in rows}
+
+    def exact(self, run_id: str) -> list[tuple[int, bytes]]:
+        """`pictures.Pictures.exact` of every kept snapshot, first to last, by its step."""
+        rows = self._read("SELECT step, png FROM pictures WHERE run = ? AND name = 'exact' ORDER BY step", (run_id,))
+        return [(row["step"], row["png"]) for row in rows]
 
     def weights_path(self, run_id: str) -> Path:
         return self.folder / "weights" / f"{run_id}.safetensors"

@@ -1,0 +1,60 @@
+"""Where stages in browsers hear of their runs: no script runs for it, and no thread waits."""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import partial
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pages.shared.runtime import get_store
+from pages.shared.stage.answer import answer, pixel
+from vae_core.errors import StoreError
+
+LONGEST_WAIT, IN_LINE = 20.0, 1.5  # seconds; a place in line changes with runs of others
+MOST_RUNS = 16
+ASKED = re.compile(r"([0-9a-f]{16}):(-1|\d{1,9})")
+WRONG = "Ask as /runs/news?run=<id>:<newest step, or -1>&since=<version>, for at most 16 runs."
+
+
+async def news(request: Request) -> Response:
+    """What is new of these runs since that version of the news: at once if there is any, or when there is, or nothing
+    new after LONGEST_WAIT. 400 and 503 hold one sentence."""
+    found = [ASKED.fullmatch(text) for text in request.query_params.getlist("run")]
+    since = request.query_params.get("since", "")
+    if not 0 < len(found) <= MOST_RUNS or not all(found) or not re.fullmatch(r"-?\d{1,15}", since):
+        return JSONResponse({"error": WRONG}, 400)
+    asked = {one[1]: int(one[2]) for one in found if one}
+    try:
+        store = get_store()
+        until = time.monotonic() + LONGEST_WAIT
+        version = store.news.version
+        while max(map(store.news.last, asked)) <= int(since) and time.monotonic() < until:
+            await store.news.wait(version, until - time.monotonic())
+            version = store.news.version
+        told = await run_in_threadpool(answer, store, asked)
+    except StoreError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    headers = {"x-version": str(version), "cache-control": "no-store"}
+    return Response(told, media_type="application/octet-stream", headers=headers)
+
+
+async def pixels(request: Request) -> Response:
+    """`answer.pixel` of ?run=<id>&image=<number>&pixel=<number>."""
+    asked = [request.query_params.get(name, "") for name in ("run", "image", "pixel")]
+    if not re.fullmatch(r"[0-9a-f]{16} \d{1,2} \d{1,6}", " ".join(asked)):
+        return JSONResponse({"error": "Ask as /runs/pixel?run=<id>&image=<number>&pixel=<number>."}, 400)
+    try:
+        told = await run_in_threadpool(partial(pixel, get_store(), asked[0], int(asked[1]), int(asked[2])))
+    except LookupError:
+        return JSONResponse({"error": "There is no such run, image or pixel here."}, 404)
+    except StoreError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    return JSONResponse(told, headers={"cache-control": "no-store"})
+
+
+ROUTES = [Route("/runs/news", news), Route("/runs/pixel", pixels)]
