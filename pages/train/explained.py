@@ -1,8 +1,8 @@
-"""Below the stage: how runs ended, what may be compared, and what each decoder assumes."""
+"""Below the stage: what may be compared, and what each decoder assumes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -11,16 +11,7 @@ from pages.shared.naming import badge, title
 from pages.shared.words import explanation
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.likelihoods.base import uniform_bits
-from vae_core.runs.store import Store
 from vae_core.spec import RunSpec
-
-
-def show_ends(store: Store, specs: Sequence[RunSpec]) -> None:
-    """What there is to say of a run that did not end well. Raises StoreError."""
-    for spec in specs:
-        run = store.run(spec.id)
-        if run is not None and run.status in ("diverged", "failed"):
-            st.error(f"{title(spec)}: {run.message}", icon=":material/error:")
 
 
 def explain(specs: Mapping[str, RunSpec]) -> None:

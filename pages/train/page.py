@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared.naming import title
-from pages.shared.run_panel import run_panel, show_trouble, train, trouble_kept
+from pages.shared.run_panel import run_panel, show_ends, show_trouble, train, trouble_kept
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.stage.show import stage
 from pages.shared.train_link import TRAIN_SETTINGS
 from pages.shared.words import show_glossary
-from pages.train.explained import explain, show_ends
+from pages.train.explained import explain
 from pages.train.form import form
 from vae_core.errors import StoreError
 from vae_core.spec import RunSpec
@@ -43,8 +43,9 @@ try:
     show_trouble()
     if specs:
         bits = TRAIN_SETTINGS["units"] == "bits"
-        stage({title(spec): spec for spec in specs.values()}, drawn, "train.stage", bits, set_units)
-        show_ends(engine.store, list(specs.values()))
+        lanes = {title(spec): spec for spec in specs.values()}
+        stage(lanes, drawn, "train.stage", bits, set_units)
+        show_ends(engine.store, lanes)
         explain(specs)
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")

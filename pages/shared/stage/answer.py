@@ -17,8 +17,9 @@ from vae_core.spec import RunSpec, curve_stride, make_likelihood, snapshot_strid
 NUMBERS = ("step", "reconstruction", "kl", "elbo", "mse", "active_latents", "sigma")
 
 
-def answer(store: Store, asked: Mapping[str, int]) -> bytes:
-    """`asked`: the step of the newest snapshot that the stage has, by run id. Raises StoreError.
+def answer(store: Store, asked: Mapping[str, int], problem: str = "") -> bytes:
+    """`asked`: the step of the newest snapshot that the stage has, by run id; `problem`: what is wrong with the engine,
+    if something is. Raises StoreError.
 
     The length of a JSON header (4 bytes, little-endian), the header, and the pictures: each snapshot's `parts` say
     from and to which byte after the header each of them stands."""
@@ -27,6 +28,7 @@ def answer(store: Store, asked: Mapping[str, int]) -> bytes:
     names = called({run_id: run.spec for run_id, run in runs.items()})
     blobs: list[bytes] = []
     told = {
+        "problem": problem,
         "runs": {run_id: _told(store, run, histories[run_id], asked[run_id], blobs) for run_id, run in runs.items()},
         "remarks": [vars(one) for one in remarks(histories, {run_id: run.spec for run_id, run in runs.items()}, names)],
     }

@@ -3,7 +3,8 @@
 
 const DECODER = { canvas: null }; // one for all pictures: what they are drawn on to be read
 
-// Listen until `feed.over`. `changed()` after each answer; `failed(sentence)` while there is none, "" once there is.
+// Listen until `feed.over`. `changed()` after each answer; `failed(sentence)` while there is none, or what the answer
+// says is wrong, "" once all is well.
 async function listen(feed, changed, failed) {
   let version = -1;
   while (!feed.over) {
@@ -14,8 +15,7 @@ async function listen(feed, changed, failed) {
       if (!reply.ok) throw new Error((await reply.json()).error);
       const bytes = new Uint8Array(await reply.arrayBuffer());
       version = Number(reply.headers.get("x-version"));
-      await take(feed, bytes);
-      failed("");
+      failed(await take(feed, bytes));
       if (!feed.over) changed();
     } catch (error) {
       if (feed.over) return;
@@ -53,6 +53,7 @@ async function take(feed, bytes) {
     run.curve = merged(run.curve, curve, ([step]) => step, run.step, run.keep_of_curve);
   }
   feed.remarks = told.remarks;
+  return told.problem;
 }
 
 // Thinned as the store thins, with the last one kept.
