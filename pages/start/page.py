@@ -4,9 +4,8 @@ import streamlit as st
 
 from pages.shared.address import PageSettings, choice
 from pages.shared.figures import enlarged
-from pages.shared.naming import title
+from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
-from pages.shared.run_view import heading
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.train_link import TRAIN, link_to
 from pages.shared.words import explanation, show_glossary
@@ -42,7 +41,9 @@ for (key, under), column in zip(examples.items(), st.columns(len(examples))):
     name, example = title(SPECS[key]), under[digit]
     real = LIKELIHOODS[key].support is Support.REAL  # a coin's sample is black and white already
     with column, st.container(border=True):
-        heading(SPECS[key])
+        st.markdown(f"#### {name}\n{badge(SPECS[key])}")
+        likelihood = LIKELIHOODS[key]
+        st.latex(rf"\begin{{gathered}}{likelihood.symbol}\\ {likelihood.link}\end{{gathered}}")
         st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
         pictures = [
             (inputs[digit], "input x", f"The held-out digit {digit}"),

@@ -36,7 +36,7 @@ try:
     with toolbar:
         specs, refused = form(engine.store)
         more = f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once."
-        drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more) if specs else []
+        drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
         show_engine_state(engine)
     if refused:
         st.error(refused, icon=":material/block:")

@@ -42,10 +42,13 @@ def _floor(history: History, spec: RunSpec) -> Iterator[tuple[int, str]]:
         pixels = numbers["sigma"]["pixels_on_floor"] if numbers.get("sigma") else 0.0
         passed = sum(pixels >= max(1.0, share * spec.n_pixels) for share in FLOOR_SHARES)
         if passed > told:
+            does = "is at" if told else "reached"
             told = passed
-            floor = f"its floor, {numbers['sigma']['floor']:.3g},"
-            on = f"on {pixels:.0f} of {spec.n_pixels} pixels of an image, on average"
-            yield numbers["step"], f"σ reached {floor} {on}"
+            yield (
+                numbers["step"],
+                f"σ {does} its floor, {numbers['sigma']['floor']:.3g}, on {pixels:.0f} of {spec.n_pixels} pixels of "
+                "an image, on average",
+            )
 
 
 def _latents(history: History, spec: RunSpec) -> Iterator[tuple[int, str]]:

@@ -47,8 +47,9 @@ function under(one, event, side) {
 
 // Put the mark of a strip around an image, and, where a pixel is given, around that as well.
 function markImage(one, image, pixel, side) {
-  one.mark.style.display = image >= 0 && image < one.rows * one.columns ? "" : "none";
-  if (image < 0) return;
+  const shown = image >= 0 && image < one.rows * one.columns && one.painted;
+  one.mark.style.display = shown ? "" : "none";
+  if (!shown) return;
   const [column, row] = [image % one.columns, Math.floor(image / one.columns)];
   const place = (element, left, top, width, height) =>
     Object.assign(element.style, { left: `${left}%`, top: `${top}%`, width: `${width}%`, height: `${height}%` });
