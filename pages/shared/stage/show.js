@@ -79,7 +79,7 @@ function sigmaWords(lane, sigma) {
 
 // Curves ----------------------------------------------------------------------------------------------------------------
 
-const [KL_PANEL, MSE_PANEL, BOTTOM] = [[12, 52], [66, 106], 106]; // from and to which height
+const [KL_PANEL, MSE_PANEL, BOTTOM] = [[12, 46], [60, 94], 94]; // from and to which height
 
 function drawCurves(stage) {
   const { data, feed, bits } = stage;
@@ -95,7 +95,7 @@ function drawCurves(stage) {
     chart.setAttribute("aria-label", `${what} of ${lane.title} over the steps`);
   });
   const svg = stage.find(".shared");
-  const width = inPixels(svg, 112);
+  const width = inPixels(svg, 100);
   const panels = [
     [KL_PANEL, ...(bits ? ["with the KL, bits a pixel (lower is better)", (one) => one.bits?.[1]] : ["KL to the prior, nats", (one) => one.kl]), bits ? "reconstruction" : "kl"],
     [MSE_PANEL, "MSE per pixel", (one) => one.mse, "mse"],

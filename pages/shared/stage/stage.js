@@ -202,7 +202,7 @@ function toggle(parent, label, options, get, set, then) {
 function buildLane(stage, lane, section) {
   section.style.setProperty("--lane", lane.colour);
   section.setAttribute("aria-label", lane.title);
-  section.dataset.run = lane.run;
+  section.dataset.key = lane.key;
   const one = { lane, section };
   element(section, "h4", "", lane.title).title = lane.title;
   element(section, "div", "formula").innerHTML = FORMULAS[lane.key];
