@@ -67,6 +67,7 @@ def drag(page: Page, to: float, steps: int = 12) -> None:
 def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server: Server) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     open_train(page, server, "epochs=40&seed=7")
+    expect(lane(page, "bernoulli")).to_be_visible()
     page.evaluate(SHIFTS)
     button(page, "Train").click()
     for key in LANES:
@@ -136,7 +137,7 @@ def test_the_playhead_moves_all_lanes_with_no_word_to_the_server(page: Page, ser
     sent: list[str | bytes] = []
 
     def listen(socket: WebSocket) -> None:
-        socket.on("framesent", sent.append)
+        socket.on("framesent", lambda frame: sent.append(frame))
 
     page.on("websocket", listen)
     open_trained(page, server, trained)
@@ -262,7 +263,7 @@ def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) ->
     expect(lane(page, "bernoulli")).to_contain_text("ln of a probability mass")
 
     button(page, "Settings").click()
-    page.get_by_role("combobox", name="Pixels").click()
+    page.get_by_role("combobox", name="Pixels", exact=True).click()
     page.get_by_role("option", name="As they are (grey)").click()
     expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
     page.wait_for_url("**/train?binarize=none")

@@ -21,6 +21,7 @@ function drawInspector(stage) {
   const panel = stage.find(".inspector");
   panel.hidden = !inspected;
   if (!inspected) return;
+  panel.style.bottom = `${stage.find(".floor").offsetHeight}px`; // the playhead stays at hand
   const { image, pixel, found } = inspected;
   if (!panel.firstChild) buildInspector(stage, panel);
   const x = [...found.values()].find((one) => one.steps?.length)?.x;
