@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers, pictures, to_wire
@@ -19,6 +20,12 @@ STOPPED: set[str] = set()  # tokens of runs told to stop, in this worker
 
 
 def dask_setup(worker: Any) -> None:
+    get_ready()
+
+
+@cache
+def get_ready() -> None:
+    """Once a process: before it knows its scheduler where that can be, else when it meets it."""
     if sys.platform != "win32":
         os.nice(10)  # pages come before training
     warm_up()
