@@ -16,7 +16,7 @@ from vae_core import LIKELIHOODS, VAE, RunSpec, train
 from vae_core.catalogue import BINARIZE
 from vae_core.data import Dataset, split
 from vae_core.feed import Feed
-from vae_core.training import snapshot_stride
+from vae_core.spec import curve_stride
 
 # ---- lanes: only the likelihood differs
 
@@ -169,7 +169,7 @@ def test_a_plain_loop_gives_the_same_weights_and_curve(
     initial = VAE(spec).state_dict()
     assert all((trained[name] - initial[name]).abs().max() > 1e-3 for name in initial)  # it has moved
     points = curve(snapshots)
-    stride = snapshot_stride(spec) // 8
+    stride = curve_stride(spec)
     assert [p.step for p in points] == list(range(stride, len(terms) + 1, stride))
     for point in points:
         window = np.mean(terms[point.step - stride : point.step], axis=0)

@@ -125,7 +125,7 @@ def test_a_killed_cluster_costs_time_and_nothing_else(engine: Engine) -> None:
         assert (stopped.attempt, is_sentence(stopped.message)) == (1, True)
     assert len(orphans) >= len(workers)
     wait_until(lambda: not alive(orphans))
-    assert engine.state == "ready"
+    whole(engine)
     assert engine.problem == ""
 
 

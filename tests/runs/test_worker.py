@@ -24,6 +24,7 @@ from vae_core.checkpoint import Checkpoint
 from vae_core.errors import CheckpointError, DamagedStoreError, DataError, SpecError, StoreError
 from vae_core.pictures import Pictures
 from vae_core.runs import worker
+from vae_core.runs.cluster import ENVIRONMENT
 from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers
 from vae_core.runs.store import Store
 
@@ -241,6 +242,28 @@ def test_this_module_costs_the_page_no_torch() -> None:
     program = "import sys, vae_core.runs.worker, vae_core.runs.engine; print({'torch', 'distributed'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.stdout == "set()\n", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
+def test_what_a_run_took_goes_back_to_the_system() -> None:
+    """A page fault for every page of every step would give it back too, at twice the time: so the glibc of a worker is
+    left as it is."""
+    assert not [name for name in ENVIRONMENT if name.startswith("MALLOC")]
+    program = (
+        "import os, threading, psutil; from vae_core import RunSpec; from vae_core.runs import worker\n"
+        "memory = lambda: psutil.Process().memory_info().rss >> 20\n"
+        "def train():\n"
+        "    spec = RunSpec(dataset='digits', hidden=(2048, 2048), epochs=1, likelihood='gaussian_learned')\n"
+        "    worker.run_spec(spec.to_dict(), None, 't', lambda _: None)\n"
+        "def in_a_thread():\n"
+        "    one = threading.Thread(target=train); one.start(); one.join()\n"
+        "worker.warm_up(); before = memory(); in_a_thread(); held = memory(); worker.give_back_memory()\n"
+        "print(before, held, memory())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    before, held, after = map(int, done.stdout.split())
+    assert held > before + 80, done.stdout
+    assert after < before + 40, done.stdout
 
 
 def test_warming_up_trains_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
