@@ -148,8 +148,12 @@ function makeSketch(view) {
     canvas.drawing = true;
     ink(event);
   };
-  canvas.onpointermove = (event) => canvas.drawing && ink(event);
-  canvas.onpointerup = canvas.onpointercancel = () => (canvas.drawing = false);
+  canvas.onpointermove = (event) => {
+    if (canvas.drawing) ink(event);
+  };
+  canvas.onpointerup = canvas.onpointercancel = () => {
+    canvas.drawing = false;
+  };
 }
 
 function makeFigures(view) {

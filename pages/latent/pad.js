@@ -74,7 +74,9 @@ function makeControls(pad) {
   control("behind").onchange = control("points").onchange = () => drawGround(pad);
   control("image").max = pad.codes.count - 1;
   control("go").onclick = () => toImage(pad, control("image").value);
-  control("image").onkeydown = (event) => event.key === "Enter" && toImage(pad, control("image").value);
+  control("image").onkeydown = (event) => {
+    if (event.key === "Enter") toImage(pad, control("image").value); // and returns nothing: false would forbid all keys
+  };
   control("origin").onclick = () => moved(pad, () => goTo(pad, { image: -1 }), true, true);
   control("draw").onclick = () => show(pad);
   const surface = find(".surface");
