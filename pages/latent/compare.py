@@ -24,9 +24,9 @@ SIGMA_BLACK = 0.03
 
 
 def side_by_side(run: LatentRun, specs: list[RunSpec], engine: Engine, settings: PageSettings, words: Parts) -> None:
-    st.markdown(words["Side by side"])
     runs = open_runs(_chosen(run, specs, engine.store, settings), engine)
     latent_pad(runs, settings)
+    st.markdown(words["Side by side"])
     st.subheader("The same image under each")
     st.markdown(words["One image under each"])
     image = choose_image(settings, run.codes.labels)
