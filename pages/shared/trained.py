@@ -16,7 +16,7 @@ from vae_core.errors import CheckpointError, SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
-from vae_core.shipped import SHIPPED, SPECS, shipped_weights
+from vae_core.shipped import SPECS, WITH_WEIGHTS, shipped_weights
 from vae_core.spec import RunSpec
 from vae_core.values import shown
 
@@ -48,7 +48,7 @@ def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     """Draw the choice and return the specs to show: the shipped decoders, or a run of one's own with those siblings
     that differ in p(x|z,w) alone. Empty where a link names a run that is not here; the page then offers to train it."""
     own = {run.id: run.spec for run in engine.store.trained()}
-    known = own | {spec.id: spec for spec in SHIPPED.values()}
+    known = own | {spec.id: spec for spec in WITH_WEIGHTS.values()}
     asked = settings["run"] or (RunSpec.from_dict(json.loads(settings["spec"])).id if settings["spec"] else "")
     settings["run"] = asked
     st.selectbox(
@@ -127,7 +127,7 @@ def _load(canonical_json: str, step: int, _store: Store) -> VAE:
 def offer_again(spec: RunSpec, error: CheckpointError, engine: Engine) -> None:
     """Tell that a run's weights cannot be read, and offer to train it again in their place."""
     st.error(f"{title(spec)}: {error}", icon=":material/broken_image:")
-    if spec not in SHIPPED.values() and st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
+    if spec not in WITH_WEIGHTS.values() and st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
         engine.store.set_weights_aside(spec.id)
         engine.submit(spec)
         st.switch_page(TRAIN, query_params=link_to([spec]))
