@@ -25,7 +25,9 @@ if PagesManager.uses_pages_directory and context and context.pages_manager.inten
     st.html(f"<script>location.assign({asked})</script>", unsafe_allow_javascript=True)
     st.stop()
 
+from pages.shared.links import land  # noqa: E402
 from pages.shared.runtime import prepare_process  # noqa: E402  seconds, which that visitor need not wait
+from pages.shared.tour import show_tour  # noqa: E402
 
 st.set_page_config(page_title="What is ln p(x|z,w)?", page_icon="assets/icon.png", layout="wide")
 page = st.navigation(
@@ -36,4 +38,6 @@ page = st.navigation(
     position="top",
 )
 prepare_process()
+show_tour(page.url_path or "start")
 page.run()
+land()

@@ -11,6 +11,7 @@ from pages.latent.run import IMAGE_SETTINGS, open_runs
 from pages.latent.traverse import traversals
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.naming import title
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.trained import RUN_SETTINGS, choose_runs
 from pages.shared.words import ending, page_words
@@ -82,7 +83,7 @@ def show(specs: list[RunSpec]) -> None:
 
 
 st.title("The latent space")
-st.markdown(words[""])
+show_opening("latent", words[""])
 try:
     specs = choose_runs(SETTINGS, engine)
     if specs:

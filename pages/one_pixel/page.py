@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.shared.address import PageSettings, choice, parse, real, whole
 from pages.shared.figures import COLOURS, DASHES
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.widget import widget
 from pages.shared.words import ending, page_words
@@ -179,7 +180,7 @@ def show_code() -> None:
 SETTINGS.follow()
 words = page_words("one_pixel")
 st.title("One pixel")
-st.markdown(words[""])
+show_opening("one_pixel", words[""])
 inputs()
 SETTINGS.mirror()
 picture()

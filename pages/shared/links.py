@@ -1,0 +1,46 @@
+"""Links between pages as Markdown has them, `mse?sigma=0.1#training`: they open the page at that very heading."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import streamlit as st
+
+from pages.shared.address import AT, Address
+
+# Streamlit drops the # of an address when it changes pages, so the place to land at travels in the query. The page
+# grows while its figures load: the heading is held at the top until the reader does something.
+LAND = """<script>
+const seek = () => document.getElementById(%s)?.scrollIntoView();
+const watch = new ResizeObserver(seek);
+const done = () => watch.disconnect();
+for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) window.addEventListener(act, done, { once: true });
+watch.observe(document.querySelector("[data-testid=stMainBlockContainer]"));
+setTimeout(done, 5000);
+</script>"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A page by its folder, and what its address is to say."""
+
+    page: str
+    query: Address
+
+    @property
+    def script(self) -> str:
+        return f"pages/{self.page}/page.py"
+
+
+def target(address: str) -> Target:
+    parts = urlsplit(address)
+    landing = {AT: [parts.fragment]} if parts.fragment else {}
+    return Target(parts.path, parse_qs(parts.query) | landing)
+
+
+def land() -> None:
+    """Call after the page is drawn: scrolls to the heading that the link named, once."""
+    if anchor := st.session_state.pop(AT, None):
+        st.html(LAND % json.dumps(anchor), unsafe_allow_javascript=True)
