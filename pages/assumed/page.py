@@ -29,7 +29,7 @@ with written:
     st.code(assumed.lines_written(code), language="python", wrap_lines=True)
     st.markdown(words["The rule"])
 with means:
-    st.subheader("What it assumes")
+    st.subheader("What it assumes", anchor="meaning")
     show_meaning(code, words)
 
 noise = noise_left(code, dataset)
@@ -47,7 +47,7 @@ if noise:
         f"{noise_words(right)}: the error of {code.latent_dim} principal components on these images. It is a "
         "place to start from; your trained decoder's own residuals decide."
     )
-st.subheader("Run it")
+st.subheader("Run it", anchor="run")
 st.markdown(words["Run it"])
 show_engine_state(engine)
 try:

@@ -108,14 +108,14 @@ except (StoreError, DataError) as error:
     vaes = {}
 
 if vaes:
-    st.subheader("Which pixels cost how many nats")
+    st.subheader("Which pixels cost how many nats", anchor="map")
     st.markdown(words["The map"])
     pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
     pixel_map(x.numpy(), views, pixel_number(side), pick)
     for (spec, _), column in zip(views, columns(len(views))):
         column.markdown(f"**{title(spec)}.** {explained(spec)}")
 
-    st.subheader("The Monte-Carlo estimate of the ELBO")
+    st.subheader("The Monte-Carlo estimate of the ELBO", anchor="estimate")
     st.markdown(words["The estimate"])
     choose_draws(SETTINGS)
     st.markdown(words["The charts"])

@@ -144,8 +144,8 @@ def picture() -> None:
     )
 
 
-def show_question(heading: str) -> None:
-    st.subheader(heading)
+def show_question(heading: str, anchor: str | None = None) -> None:
+    st.subheader(heading, anchor=anchor)
     st.markdown(words[heading])
     with st.container(horizontal=True):
         for label, values in SHOW.get(heading, {}).items():
@@ -187,7 +187,7 @@ picture()
 st.caption(words["How to use it"])
 for heading in ("Where is the distribution?", "Why a sigmoid?"):
     show_question(heading)
-show_question("Why not a softmax?")
+show_question("Why not a softmax?", anchor="softmax")
 FOUR_PIXELS(key="four_pixels")
 for heading in list(SHOW)[2:]:
     show_question(heading)

@@ -11,9 +11,15 @@ import streamlit as st
 from pages.shared.address import AT, Address
 
 # Streamlit drops the # of an address when it changes pages, so the place to land at travels in the query. The page
-# grows while its figures load: the heading is held at the top until the reader does something.
+# grows while its figures load: a heading low on the screen is brought to its top, and held there until the reader does
+# something.
 LAND = """<script>
-const seek = () => document.getElementById(%s)?.scrollIntoView();
+let held = false;
+const seek = () => {
+  const heading = document.getElementById(%s);
+  held ||= heading?.getBoundingClientRect().top > 0.6 * innerHeight;
+  if (held) heading.scrollIntoView();
+};
 const watch = new ResizeObserver(seek);
 const done = () => watch.disconnect();
 for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) window.addEventListener(act, done, { once: true });
@@ -24,20 +30,22 @@ setTimeout(done, 5000);
 
 @dataclass(frozen=True)
 class Target:
-    """A page by its folder, and what its address is to say."""
-
-    page: str
-    query: Address
+    page: str  # a folder of pages/
+    settings: Address
+    anchor: str  # of a heading; "" for the top
 
     @property
     def script(self) -> str:
         return f"pages/{self.page}/page.py"
 
+    @property
+    def query(self) -> Address:
+        return self.settings | ({AT: [self.anchor]} if self.anchor else {})
+
 
 def target(address: str) -> Target:
     parts = urlsplit(address)
-    landing = {AT: [parts.fragment]} if parts.fragment else {}
-    return Target(parts.path, parse_qs(parts.query) | landing)
+    return Target(parts.path, parse_qs(parts.query), parts.fragment)
 
 
 def land() -> None:

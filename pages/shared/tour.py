@@ -21,20 +21,26 @@ def show_tour(page: str) -> None:
     if place is None:
         return
     step = tour[place - 1]
+    here = step.to.page == page
     with st.container(border=True, key="tour"):
-        if step.to.page == page:
-            minutes = f"about {step.minutes} min"
-            st.markdown(f"**Tour, step {place} of {len(tour)}** ({minutes}): **{step.name}.** {step.words}")
+        said, pressed = st.columns([3, 1], vertical_alignment="center")
+        if here:
+            at = f"**Tour, step {place} of {len(tour)}** (about {step.minutes} min): **{step.name}.**"
+            said.markdown(f"{at} {step.words}")
         else:
-            st.markdown(f"**The tour waits at step {place} of {len(tour)}**: {step.name}.")
-        with st.container(horizontal=True, gap="small"):
-            if step.to.page != page:
-                _button("Go on with it", "arrow_forward", "primary", place)
+            said.markdown(f"**The tour waits at step {place} of {len(tour)}**: {step.name}.")
+        with pressed, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+            if here:
+                _button("Back", "secondary", place - 1)
+                _button("Next", "primary", place + 1)
             else:
-                _button("Back", "arrow_back", "secondary", place - 1)
-                _button("Next", "arrow_forward", "primary", place + 1)
-            last = step.to.page == page and place == len(tour)
-            st.button("Finish" if last else "Leave", key="tour.leave", on_click=_leave, icon=":material/close:")
+                _button("Go on with it", "primary", place)
+            last = here and place == len(tour)
+            st.button("Finish" if last else "Leave", key="tour.leave", on_click=_leave)
+
+
+def on_tour() -> bool:
+    return TOUR in st.session_state
 
 
 def tour_begun() -> int:
@@ -53,8 +59,8 @@ def minutes() -> int:
     return sum(step.minutes for step in steps())
 
 
-def _button(label: str, icon: str, kind: Literal["primary", "secondary"], place: int) -> None:
-    if 1 <= place <= len(steps()) and st.button(label, key=f"tour.{label}", type=kind, icon=f":material/{icon}:"):
+def _button(label: str, kind: Literal["primary", "secondary"], place: int) -> None:
+    if 1 <= place <= len(steps()) and st.button(label, key=f"tour.{label}", type=kind):
         go_to(place)
 
 
@@ -94,5 +100,5 @@ def _arrive(place: int, page: str, tour: list[Step]) -> None:
     if to.page == page:
         st.session_state.pop("page", None)  # it may be the page of the step before: its link is to be read again
         if list(st.query_params) == [TOUR]:
-            for name, texts in to.query.items():
+            for name, texts in to.settings.items():
                 st.query_params[name] = texts

@@ -10,7 +10,7 @@ from pages.shared.numbers import nats
 from pages.shared.path import show_next, show_opening
 from pages.shared.run_view import heading
 from pages.shared.runtime import get_engine, show_engine_state
-from pages.shared.tour import go_to, minutes, tour_begun
+from pages.shared.tour import go_to, minutes, on_tour, tour_begun
 from pages.shared.train_link import TRAIN, link_to
 from pages.shared.words import explanation, show_glossary
 from vae_core.lessons.start import N_DRAWS, load_examples
@@ -30,11 +30,9 @@ def draw_again() -> None:
 def doors() -> None:
     """Where to begin: with the idea, with one's own code, or by the hand."""
     with st.container(horizontal=True):
-        if st.button("Start from one pixel", icon=":material/square:", type="primary"):
+        if st.button("Start from one pixel", type="primary"):
             st.switch_page(target("one_pixel").script)
-        if st.button(
-            "Start from your loss", icon=":material/code:", help="Say what your code does; read the σ² it means."
-        ):
+        if st.button("Start from your loss", help="Say what your code does, and read the σ² that it means."):
             st.switch_page(target("assumed").script)
         begun = tour_begun()
         tour = f"Go on with the tour, step {begun}" if begun > 1 else f"Take the tour, about {minutes()} minutes"
@@ -45,11 +43,11 @@ def doors() -> None:
 st.title("What exactly is ln p(x|z,w)?")
 show_opening(
     "start",
-    "ln p(x|z,w) is the log of the probability, or density, that this distribution gives to an image x, z being its "
-    "code and w the decoder's weights. You choose the distribution, and −ln p(x|z,w) goes into the loss. The network "
-    "itself is deterministic; the noise around its output is assumed.",
+    "ln p(x|z,w) is the log of the probability, or density, that this distribution gives to an image x. You choose it, "
+    "and −ln p(x|z,w) goes into the loss.",
 )
-doors()
+if not on_tour():
+    doors()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     digit = SETTINGS.one_of("digit", "A held-out digit x")
     st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
@@ -76,6 +74,10 @@ for (key, under), column in zip(examples.items(), st.columns(len(examples))):
             for image, caption, alt in pictures:
                 st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
         st.markdown(explanation(key)[0])
+st.markdown(
+    "z is the image's code, w are the decoder's weights. The network itself is deterministic; the noise around its "
+    "output is assumed."
+)
 st.markdown(
     "The three numbers do not rank the decoders. The first is the log of the **probability** of this black-and-white "
     "image, so it cannot exceed 0. The other two are logs of **densities**, probability per unit of grey multiplied "

@@ -42,7 +42,7 @@ def test_every_link_opens_its_state(open_page, link) -> None:
     """No part of it is refused, and each is what the page then holds."""
     page = open_page(link.to.page, **link.to.query)
     assert not [warning.value for warning in page.warning if warning.value.startswith("From the link")]
-    for name, texts in link.to.query.items():
+    for name, texts in link.to.settings.items():
         assert holds(page.session_state[f"{link.to.page}.{name}"], texts), name
 
 
