@@ -27,7 +27,9 @@ def visit(context: ScriptRunContext) -> None:
         asked = f"location.pathname + '{context.pages_manager.intended_page_name}' + location.search + location.hash"
         st.html(f"<script>location.assign({asked})</script>", unsafe_allow_javascript=True)
         st.stop()
+    from pages.shared.links import land
     from pages.shared.runtime import prepare_process
+    from pages.shared.tour import show_tour
 
     st.set_page_config(page_title="What is ln p(x|z,w)?", page_icon="assets/icon.png", layout="wide")
     page = st.navigation(
@@ -38,7 +40,9 @@ def visit(context: ScriptRunContext) -> None:
         position="top",
     )
     prepare_process()
+    show_tour(page.url_path or "start")
     page.run()
+    land()
 
 
 # The server reads this file once, for its routes; then it is the script of every visit.

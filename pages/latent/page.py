@@ -13,6 +13,7 @@ from pages.latent.run import IMAGE_SETTINGS, hidden, open_runs
 from pages.latent.traverse import traversals
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.naming import title
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.trained import RUN_SETTINGS
 from pages.shared.words import ending, page_words
@@ -89,7 +90,7 @@ def show(specs: list[RunSpec], decoders: DeltaGenerator) -> None:
 
 
 st.title("Latent space")
-st.markdown(words[""])
+show_opening("latent", words[""])
 try:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         decoders = st.container(width="content")

@@ -14,6 +14,8 @@ from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
 
+ASKED = "asked for"  # in this visitor's session: the runs of the last press
+
 
 def run_panel(
     engine: Engine,
@@ -74,7 +76,8 @@ def show_trouble() -> None:
         st.error(trouble, icon=":material/hard_drive:")
 
 
-def train(specs: Iterable[RunSpec]) -> None:
+def train(specs: Sequence[RunSpec]) -> None:
+    st.session_state[ASKED] = [spec.id for spec in specs]
     with trouble_kept():
         for spec in specs:
             get_engine().submit(spec)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared.naming import title
+from pages.shared.path import adds, show_next
 from pages.shared.run_panel import run_panel, show_ends, show_trouble, train, trouble_kept
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.stage.show import stage
 from pages.shared.train_link import TRAIN_SETTINGS
+from pages.shared.trained import leads_on
 from pages.shared.words import show_glossary
 from pages.train.explained import explain
 from pages.train.form import form
@@ -44,8 +46,10 @@ try:
     if specs:
         bits = TRAIN_SETTINGS["units"] == "bits"
         lanes = {title(spec): spec for spec in specs.values()}
-        stage(lanes, drawn, "train.stage", bits, set_units)
+        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units)
         show_ends(engine.store, lanes)
+        if set(drawn) == {"done"}:
+            leads_on(list(specs.values()))
         explain(specs)
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")
@@ -55,4 +59,5 @@ st.caption(
     "Change the seed for another run. Formulas: Kingma & Welling 2013 (arXiv 1312.6114). "
     "Code: `elbo_terms` in `vae_core/elbo.py`, `log_prob` and `log_mass` in `vae_core/likelihoods/`."
 )
+show_next("train")
 show_glossary()

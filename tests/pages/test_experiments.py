@@ -223,7 +223,8 @@ def test_train_again_asks_for_these_and_shows_them(
 
 def test_each_run_opens_on_the_train_page(open_page, page_links) -> None:
     open_page("experiments", experiment="grey", grey="skip")
-    for one, link in zip(grey.ROWS.values(), list(page_links), strict=True):
+    to_train = [link for link in page_links if link["page"] == "pages/train/page.py"]
+    for one, link in zip(grey.ROWS.values(), to_train, strict=True):
         opened = open_page("train", **link["query_params"])
         assert not opened.warning
         assert opened.session_state["train.decoders"] == [one.spec.likelihood]

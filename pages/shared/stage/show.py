@@ -30,21 +30,20 @@ _FILES = (
     "show",
 )
 _STAGE = widget("stage", "stage", *_FILES)
-WORDS = (
-    "All decoders at one step of their training: same data, seed, first weights and z. Only p(x|z,w) differs. Point at "
-    "an image, a symbol or a number to see what belongs to it; press a pixel to see its p(x|z,w)."
-)
+HOW = "Point at an image, a symbol or a number to see what belongs to it; press a pixel to see its p(x|z,w)."
 
 
 def stage(
     lanes: Mapping[str, RunSpec],
     statuses: Sequence[str],
     key: str,
+    words: str = "All decoders at one step of their training.",
     bits: bool = False,
     on_bits: Callable[[bool], None] = lambda bits: None,
 ) -> None:
     """A lane for each of these runs, under its name. `statuses` are what the page around it knows: it is drawn again
-    once they are others. `bits`: begin with reconstruction in bits per pixel; `on_bits` hears when that changes."""
+    once they are others. `words` stand beside the lanes. `bits`: begin with reconstruction in bits per pixel; `on_bits`
+    hears when that changes."""
     specs = list(lanes.values())
     looks = _looks(specs)
     _STAGE(
@@ -57,7 +56,7 @@ def stage(
             "total_steps": max(spec.total_steps for spec in specs),
             "uniform_bits": uniform_bits(specs[0].n_levels),
             "bits": bits,
-            "words": WORDS,
+            "words": f"{words} {HOW}",
         },
         on_moved_change=lambda: None,
         on_bits_change=lambda: on_bits(st.session_state[key]["bits"] is True),
