@@ -5,6 +5,7 @@ import streamlit as st
 from pages.questions.quiz import Question, questions
 from pages.questions.which_decoder import kinds, show_kinds
 from pages.shared.address import PageSettings, choice, free_text
+from pages.shared.path import show_opening
 from pages.shared.words import ending, page_words
 
 asked = questions()
@@ -25,7 +26,7 @@ def show(one: Question) -> None:
 
 
 st.title("Questions")
-st.markdown(words[""])
+show_opening("questions", words[""])
 
 
 @st.fragment(key="questions")

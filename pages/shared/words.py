@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.path import show_next
 from vae_core.folders import ASSETS
 
 IN_A_LANE = ("The symbol", "The code", "What to watch")
@@ -72,9 +73,10 @@ def _term(term: str, text: str, terms: dict[str, str]) -> str:
 
 
 def ending(words: Parts) -> None:
-    """How each page ends: what was just seen, its source, and the line of code; and the glossary."""
+    """How each page ends: what was just seen, what comes next, its source, and the line of code; and the glossary."""
     st.divider()
     st.markdown(words["What you just saw"])
+    show_next(words.path.stem)
     st.caption(words["Source and code"])
     show_glossary()
 

@@ -67,8 +67,7 @@ class Store:
     def __init__(self, folder: Path | None = None):
         self.folder = folder or home()
         self.path = self.folder / "runs.sqlite3"
-        self.notice = ""
-        self.news = News()
+        self.notice, self.news = "", News()
         with self._as_store_errors():
             (self.folder / "weights").mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
@@ -150,8 +149,8 @@ class Store:
 
     def trained(self) -> list[Run]:
         """Ended runs whose weights are here, newest first."""
-        ended = self._runs("status IN ('done', 'stopped', 'diverged') AND step > 0")
-        return [run for run in reversed(ended) if self.weights_path(run.id).exists()]
+        ended = reversed(self._runs("status IN ('done', 'stopped', 'diverged') AND step > 0"))
+        return [run for run in ended if self.weights_path(run.id).exists()]
 
     def prefix(self, spec: RunSpec) -> Run | None:
         """The run of the same settings, epochs apart, from whose weights this one is soonest done."""
@@ -173,22 +172,26 @@ class Store:
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """The numbers of every kept snapshot, first to last: see `messages.numbers`."""
-        rows = self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,))
         found = []
-        for row in rows:
+        for row in self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,)):
             with suppress(ValueError):  # a damaged snapshot is one fewer
                 found.append(json.loads(row["numbers"]))
         return found
 
     def curve(self, run_id: str) -> list[tuple[int, float, float]]:
         """(step, reconstruction, kl) of training, nats per image."""
-        rows = self._read("SELECT step, reconstruction, kl FROM curve WHERE run = ? ORDER BY step", (run_id,))
-        return [tuple(row) for row in rows]
+        query = "SELECT step, reconstruction, kl FROM curve WHERE run = ? ORDER BY step"
+        return [tuple(row) for row in self._read(query, (run_id,))]
 
     def pictures(self, run_id: str, step: int) -> dict[str, bytes]:
-        """The PNGs of one snapshot by name: the fields of `pictures.Pictures`."""
-        rows = self._read("SELECT name, png FROM pictures WHERE run = ? AND step = ?", (run_id, step))
-        return {row["name"]: row["png"] for row in rows}
+        """What one snapshot shows, by name: see `messages.pictures`."""
+        query = "SELECT name, png FROM pictures WHERE run = ? AND step = ?"
+        return {row["name"]: row["png"] for row in self._read(query, (run_id, step))}
+
+    def exact(self, run_id: str) -> list[tuple[int, bytes]]:
+        """`pictures.Pictures.exact` of every kept snapshot, first to last, by its step."""
+        rows = self._read("SELECT step, png FROM pictures WHERE run = ? AND name = 'exact' ORDER BY step", (run_id,))
+        return [(row["step"], row["png"]) for row in rows]
 
     def weights_path(self, run_id: str) -> Path:
         return self.folder / "weights" / f"{run_id}.safetensors"
