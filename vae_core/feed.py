@@ -45,8 +45,8 @@ class Feed:
         batches = None if most is None else math.ceil(most / EVALUATION_BATCH)
         return torch.cat(list(islice(self.part(self.held_out_part), batches)))[:most]
 
-    def live(self) -> list[Tensor]:
-        """Of up to LIVE_IMAGES held-out images what `part` gives of them all: batches as the model sees them.
+    def live(self) -> Tensor:
+        """Of up to LIVE_IMAGES held-out images what `part` gives of them all, as the model sees them: (n, n_pixels).
 
         Evenly spread from the least ink to the most, on which the ELBO hangs: on the shipped runs their mean is two
         to three times as near to that of all as the mean of the first ones.
@@ -56,7 +56,7 @@ class Feed:
         live = torch.zeros(n, dtype=torch.bool, device=self.device)
         live[by_ink[torch.linspace(0, n - 1, min(n, LIVE_IMAGES), device=self.device).round().long()]] = True
         batches = zip(self.part(self.held_out_part), live.split(EVALUATION_BATCH))
-        return list(torch.cat([x[some] for x, some in batches]).split(EVALUATION_BATCH))
+        return torch.cat([x[some] for x, some in batches])
 
     def pixels(self, indices: Tensor, generator: Generator) -> Tensor:
         """Those images, (batch, n_pixels) in [0,1]; `generator` is for tosses and noise."""

@@ -33,7 +33,7 @@ _UNUSED = {  # noise is for densities: a mass is on the levels themselves
     key: (_OF_SOME - set(kind.settings)) | ({"dequantize"} if kind.kind == "mass" else set())
     for key, kind in LIKELIHOODS.items()
 }
-LIVE_IMAGES = 250  # held-out images that each snapshot is evaluated on; the last one, and the result, on all of them
+LIVE_IMAGES = 160  # held-out images that each snapshot is evaluated on; the last one, and the result, on all of them
 # One Xeon core trains the default network at about 90 GFLOP/s and pays about a millisecond a step besides.
 NOMINAL_FLOPS, NOMINAL_STEP_SECONDS = 60e9, 1e-3
 

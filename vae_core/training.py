@@ -103,7 +103,7 @@ def train(
 class _Loop:
     def __init__(self, spec: RunSpec, feed: Feed, state: State):
         self.spec, self.feed, self.state = spec, feed, state
-        self.live = feed.live()  # made once: gathering them and cutting their pixels is no part of a snapshot
+        self.live = [feed.live()]  # made once: gathering them and cutting their pixels is no part of a snapshot
         self.shown = next(feed.part(feed.held_out_part))
         self.curve: list[CurvePoint] = []
         self.good = state.capture()  # the last state known to be finite

@@ -86,9 +86,12 @@ def show_engine_state(engine: Engine) -> None:
 
 
 def show_new_problem(engine: Engine) -> None:
-    """For a part of a page that looks at runs again and again: what went wrong since, unless it is told already."""
+    """For a part of a page that looks again and again at what the workers do: what went wrong since, unless it is told
+    already, and why it may take long."""
     if not st.session_state.get("engine watched"):
         _show_problem(engine)
+    if engine.busy:
+        st.caption(f":material/hourglass_top: {engine.busy}")
 
 
 def _show_problem(engine: Engine) -> None:

@@ -37,7 +37,7 @@ KILLED = "Its worker process died several times, most likely for want of memory.
 class Engine(Health):
     """One per app process and folder; but for `wait_until_ready`, all methods return at once.
 
-    `state`, `workers` of `workers_expected`, and `problem` say how it is. Runs train with however many there are.
+    `state`, `workers` of `workers_expected`, `problem` and `busy` say how it is. Runs train with the workers there are.
     """
 
     def __init__(self, store: Store, address: str | None = None):
@@ -142,7 +142,8 @@ class Engine(Health):
         # Asked after that, so that a worker missing from the answer has gone.
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
         workers = identity["workers"]
-        self._slots = len(workers)
+        self._slots, self._training = len(workers), len(began)
+        self._others.look()
         self._judge(len(workers))
         for run_id, address in began.items():
             if address not in workers:
@@ -174,16 +175,16 @@ class Engine(Health):
         with self._lock:
             if self._client is None:
                 return
-            for run in self.store.unfinished():
-                if run.id in self._launched:
-                    continue
+            in_line = 0
+            for run in [one for one in self.store.unfinished() if one.id not in self._launched]:
                 if run.id in self._stopping:  # its worker was lost before it could stop
                     self._stopping.discard(run.id)
                     self.store.finish(run.id, "stopped", "Stopped.")
-                    continue
-                if len(self._launched) >= self._slots:
-                    return
-                self._launch(run)
+                elif len(self._launched) < self._slots:
+                    self._launch(run)
+                else:
+                    in_line += 1
+            self._in_line = in_line
 
     def _launch(self, run: Run) -> None:
         checkpoint = self.store.load_weights(run.resume_from) if run.resume_from else None
@@ -199,8 +200,7 @@ class Engine(Health):
         changed = newly_limited(self._launched.values())
         if changed and self._client is not None:
             limits, workers = {one.token: one.limit for one in changed}, [one.worker for one in changed]
-            tell = partial(self._client.run, worker.pace, limits, workers=workers, wait=False, on_error="ignore")
-            self._pacing.submit(tell)
+            self._pacing.submit(self._client.run, worker.pace, limits, workers=workers, wait=False, on_error="ignore")
 
     def _forget(self, run_id: str) -> None:
         self._launched.pop(run_id, None)
