@@ -18,7 +18,7 @@ from vae_core.values import Choice, Real, Rule, Whole, read, shown
 
 MOST_REFUSED = 5
 # In any page's address, and no setting of it: the place in the guided tour, and the heading that a link lands at.
-TOUR, AT = "tour", "at"
+TOUR, AT = "tour", "section"
 Address = dict[str, list[str]]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pages.shared import path
+from pages.shared.address import AT
 from pages.shared.links import target
 from pages.shared.path import Chapter, Step, chapters, steps
 from pages.shared.trained import SHIPPED_LABEL, leads_on
@@ -103,15 +104,15 @@ def test_a_teachers_file_may_lack_parts(monkeypatch, tmp_path: Path) -> None:
 def test_a_link_lands_at_a_heading_that_is_there(open_page, link) -> None:
     page = open_page(link.to.page, **link.to.query)
     assert link.to.anchor in headings(page)
-    assert page.session_state["at"] == link.to.anchor  # where app.py brings the reader
-    assert "at" not in page.query_params
+    assert page.session_state[AT] == link.to.anchor  # where app.py brings the reader
+    assert AT not in page.query_params
 
 
 @pytest.mark.parametrize("anchor", ["</script><script>alert(1)</script>", '"', "", "a b"])
 def test_what_is_no_anchor_is_left_out(open_page, anchor: str) -> None:
     page = open_page("mse", at=anchor)
-    assert "at" not in page.session_state
-    assert "at" not in page.query_params
+    assert AT not in page.session_state
+    assert AT not in page.query_params
     assert not page.warning
 
 

@@ -16,20 +16,8 @@ from vae_core.likelihoods import LIKELIHOODS, Support
 from vae_core.likelihoods.base import uniform_bits
 from vae_core.spec import RunSpec, make_likelihood
 
-_FILES = (
-    "svg",
-    "canvas",
-    "likelihoods",
-    "lighting",
-    "formulas",
-    "density",
-    "feed",
-    "strips",
-    "charts",
-    "inspect",
-    "show",
-)
-_STAGE = widget("stage", "stage", *_FILES)
+_DRAWN_WITH = ("feed", "strips", "charts", "inspect", "show")  # beside this file
+_STAGE = widget("stage", "stage", "svg", "canvas", "likelihoods", "lighting", "formulas", "density", *_DRAWN_WITH)
 HOW = "Point at an image, a symbol or a number to see what belongs to it; press a pixel to see its p(x|z,w)."
 
 

@@ -135,7 +135,9 @@ function controls(stage) {
       found();
     } else keys(event);
   };
-  stage.root.addEventListener("keydown", (event) => event.key === "Escape" && closeInspector(stage));
+  stage.find(".stage").onkeydown = (event) => {
+    if (event.key === "Escape") closeInspector(stage);
+  };
 }
 
 // Building --------------------------------------------------------------------------------------------------------------
