@@ -30,36 +30,54 @@ def lane(spec: RunSpec, created: float = 0.0, step: int = 0, worker: str = "tls:
 # ---- who is limited
 
 
+def limits(*lanes: Launched, cores: int = 2) -> list[int]:
+    newly_limited(lanes, cores)
+    return [one.limit for one in lanes]
+
+
 def test_nobody_is_more_than_two_snapshots_ahead_of_the_slowest() -> None:
     lanes = [lane(replace(SPEC, likelihood=key)) for key in DECODERS]
-    assert newly_limited(lanes) == lanes  # when the first has begun, all hear it
+    assert newly_limited(lanes) == lanes  # when all have begun, all hear it
     assert {one.limit for one in lanes} == {32}
     lanes[0].step, lanes[1].step = 32, 16
-    assert newly_limited(lanes) == []  # the slowest has not moved
+    assert newly_limited(lanes) == [lanes[2]]  # who is last waits for those before it alone
+    assert [one.limit for one in lanes] == [32, 32, 48]
     lanes[2].step = 16
-    assert newly_limited(lanes) == lanes
-    assert {one.limit for one in lanes} == {48}
+    assert newly_limited(lanes) == lanes[:2]
+    assert [one.limit for one in lanes] == [48, 48, 48]
 
 
 def test_who_is_alone_is_free() -> None:
     one, other = (lane(replace(SPEC, likelihood=key)) for key in DECODERS[:2])
     assert newly_limited([one]) == []
-    newly_limited([one, other])
-    assert one.limit == other.limit == 32
+    assert limits(one, other) == [32, 32]
     assert newly_limited([one]) == [one]  # the other has ended
     assert one.limit == FREE
 
 
 def test_who_has_no_worker_holds_nobody_up() -> None:
     one, waiting = lane(SPEC, step=64), lane(replace(SPEC, seed=1), worker="")
-    assert newly_limited([one, waiting]) == []
-    assert (one.limit, waiting.limit) == (FREE, FREE)
+    assert limits(one, waiting) == [FREE, FREE]
     waiting.worker = "tls://two"  # it begins late: the one that is ahead lets it catch up
-    newly_limited([one, waiting])
-    assert one.limit == 32 < one.step
+    assert limits(one, waiting) == [32, 96]
     waiting.worker = ""  # and is lost
     assert newly_limited([one, waiting]) == [one]
     assert one.limit == FREE
+
+
+def test_who_begins_long_after_holds_nobody_up_whose_core_would_idle() -> None:
+    """A class of thirty on three workers: one run ends, the next in line begins, and two are near their ends."""
+    near_end = [lane(replace(SPEC, seed=seed), step=208 + 16 * seed) for seed in range(2)]
+    newcomer = lane(replace(SPEC, seed=2))
+    assert limits(*near_end, newcomer) == [224 + 32, 208 + 32, 208 + 32]
+
+
+@pytest.mark.parametrize(("cores", "held"), [(2, True), (3, False)])
+def test_the_first_worker_waits_for_the_others_where_they_need_its_core(cores: int, held: bool) -> None:
+    """Its run began while they still warmed up."""
+    first, *late = [lane(replace(SPEC, likelihood=key)) for key in DECODERS]
+    first.step = 208
+    assert limits(first, *late, cores=cores)[0] == (32 if held else FREE)
 
 
 @pytest.mark.parametrize(
@@ -72,16 +90,14 @@ def test_who_has_no_worker_holds_nobody_up() -> None:
     ],
 )
 def test_runs_that_are_not_lanes_of_one_press_do_not_wait_for_each_other(other: dict[str, Any], created: float) -> None:
-    assert newly_limited([lane(SPEC), lane(replace(SPEC, **other), created)]) == []
+    assert limits(lane(SPEC), lane(replace(SPEC, **other), created)) == [FREE, FREE]
 
 
 def test_presses_do_not_wait_for_each_other() -> None:
     first, second = ([lane(replace(SPEC, likelihood=key), at) for key in DECODERS] for at in (100.0, 110.0))
     for one in first:
         one.step = 64
-    newly_limited([*second, *first])
-    assert {one.limit for one in first} == {96}
-    assert {one.limit for one in second} == {32}
+    assert limits(*second, *first) == [32] * 3 + [96] * 3
 
 
 # ---- who waits

@@ -197,7 +197,7 @@ class Engine(Health):
 
     def _pace(self) -> None:
         """Tell the lanes of a press how far they may go."""
-        changed = newly_limited(self._launched.values())
+        changed = newly_limited(self._launched.values(), self._cores)
         if changed and self._client is not None:
             limits, workers = {one.token: one.limit for one in changed}, [one.worker for one in changed]
             self._pacing.submit(self._client.run, worker.pace, limits, workers=workers, wait=False, on_error="ignore")

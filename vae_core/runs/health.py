@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Literal
 
-from vae_core.runs.load import OtherPrograms, busy_sentence
+from vae_core.runs.load import CORES, OtherPrograms, busy_sentence
 
 State = Literal["starting", "ready", "unreachable", "closed"]
 MISSING_SECONDS = 60.0  # for workers to warm up, or to come back, before the page is told
@@ -22,6 +23,7 @@ class Health:
         self.workers, self.workers_expected = 0, 1
         self._in_line = self._training = 0  # runs that no worker has, and that one has
         self._others = OtherPrograms()
+        self._cores = CORES if address is None else sys.maxsize  # that the workers share; elsewhere each has its own
         self._problems: dict[str, str] = {}  # what is wrong now, by part: a sentence each
         self._all_came = threading.Event()  # once, at least
         self._complete_at, self._patience = 0.0, NONE_SECONDS  # when all workers were last there

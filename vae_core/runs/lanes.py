@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from vae_core.runs.load import CORES
 from vae_core.runs.store import Run
 from vae_core.spec import snapshot_stride
 
 AHEAD = 2  # snapshots that a lane may be ahead of the slowest
+FAR = 8  # snapshots: who is so far behind began later
 PRESS_SECONDS = 2.0  # runs that came into line within so long of one another are of one press
 FREE = sys.maxsize  # a limit for who waits for nobody
 
@@ -31,17 +33,27 @@ class Launched:
     limit: int = FREE  # it waits at the first snapshot at this step or beyond
 
 
-def newly_limited(launched: Collection[Launched]) -> list[Launched]:
-    """Give each run that trains its limit; those whose limit this changes."""
+def newly_limited(launched: Collection[Launched], cores: int = CORES) -> list[Launched]:
+    """Give each run that trains its limit; those whose limit this changes. `cores` are what the workers share."""
     changed = []
     for lanes in _presses([one for one in launched if one.worker]):
-        slowest = min(one.step for one in lanes)
         for one in lanes:
-            limit = slowest + AHEAD * snapshot_stride(one.run.spec) if len(lanes) > 1 else FREE
+            limit = _limit(one, [other for other in lanes if other is not one], cores)
             if limit != one.limit:
                 one.limit = limit
                 changed.append(one)
     return changed
+
+
+def _limit(one: Launched, others: list[Launched], cores: int) -> int:
+    """Those far behind, which began late, count where they alone keep the cores busy: for fewer, one that is near its
+    end would leave a core idle."""
+    stride = snapshot_stride(one.run.spec)
+    near = [other for other in others if one.step - other.step <= FAR * stride]
+    waited_for = others if len(others) - len(near) >= cores else near
+    if not waited_for:
+        return FREE
+    return min(other.step for other in waited_for) + AHEAD * stride
 
 
 def _presses(launched: Iterable[Launched]) -> list[list[Launched]]:
