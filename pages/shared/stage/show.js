@@ -58,7 +58,7 @@ function fixed(value, digits) {
 // The two terms after the step shown, held out, with each symbol lighting its figure.
 function termsOf(lane, snapshot, bits = false) {
   if (!snapshot) return { html: "", text: "not begun" };
-  const [reconstruction, elbo] = lane.kind === "loss" ? ["−BCE", "−BCE − KL"] : ["E ln p(x|z,w)", "ELBO"];
+  const [reconstruction, elbo] = lane.kind === "loss" ? ["−BCE", "−BCE − KL"] : ["E ln p", "ELBO"];
   const name = (lights, text) => `<span data-lights="${lights}">${text}</span>`;
   const rest = `${name("mse", `MSE ${fixed(snapshot.mse, 4)}`)} · ${snapshot.active_latents} of ${lane.latent_dim} latents active`;
   const text = `${elbo} ${nats(snapshot.elbo)}, KL ${nats(snapshot.kl)} nats per image`;
