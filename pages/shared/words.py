@@ -33,7 +33,7 @@ class Parts(dict[str, str]):
 
 
 def page_words(page: str) -> Parts:
-    """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, once `show_glossary` is on the page."""
+    """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, where `show_glossary` is called."""
     return _linked(Parts(ASSETS / "pages" / f"{page}.md"))
 
 
