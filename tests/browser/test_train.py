@@ -17,7 +17,8 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     open_train(page, server, "epochs=40&seed=7")
     expect(lane(page, "bernoulli")).to_be_visible()
     page.evaluate(SHIFTS)
-    button(page, "Train").click()
+    button(page, "Train").press("Enter")
+    expect(button(page, "Stop")).to_be_focused()  # where the reader was
     for key in LANES:
         wait_until(lambda: picture(page, key, "mean"))  # noqa: B023  it is called here
         wait_until(partial(passed, page, key, 0))
@@ -44,8 +45,8 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
         wait_until(partial(passed, view, "bernoulli", step(view, "bernoulli")))
     second.close()
 
-    button(page, "Stop").click()
-    expect(button(page, "Continue")).to_be_visible()
+    button(page, "Stop").press("Enter")
+    expect(button(page, "Continue")).to_be_focused()
     for key in LANES:
         expect(lane(page, key)).to_contain_text("stopped: Stopped at step")
     stopped = step(page, "gaussian_learned") or 1

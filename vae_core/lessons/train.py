@@ -74,7 +74,8 @@ def _positive(history: History, spec: RunSpec) -> Iterator[tuple[int, str]]:
 
 def _turned(history: History, spec: RunSpec) -> Iterator[tuple[int, str]]:
     best = max(history, key=lambda numbers: numbers["elbo"], default=None)
-    if best is not None and best["elbo"] > history[-1]["elbo"] + FELL:
+    # The last of a run is of all held-out images, those before it of some: it alone does not tell of a fall.
+    if best is not None and best["elbo"] > max(numbers["elbo"] for numbers in history[-2:]) + FELL:
         what = "−BCE − KL" if spec.loss_only else "ELBO"
         yield best["step"], f"its best held-out {what} so far; it has fallen since"
 
