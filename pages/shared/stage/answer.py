@@ -18,8 +18,8 @@ NUMBERS = ("step", "reconstruction", "kl", "elbo", "mse", "active_latents", "sig
 
 
 def answer(store: Store, asked: Mapping[str, int], problem: str = "") -> bytes:
-    """`asked`: the step of the newest snapshot that the stage has, by run id; `problem`: what is wrong with the engine,
-    if something is. Raises StoreError.
+    """`asked`: the step of the newest snapshot that the stage has, by run id; `problem`: what is wrong with the engine
+    or makes runs wait, if something does. Raises StoreError.
 
     The length of a JSON header (4 bytes, little-endian), the header, and the pictures: each snapshot's `parts` say
     from and to which byte after the header each of them stands."""

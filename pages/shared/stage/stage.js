@@ -35,7 +35,10 @@ function open(root, data) {
   });
   build(stage);
   resized.observe(find(".stage"));
-  listen(feed, () => heard(stage), (sentence) => (find(".trouble").textContent = sentence));
+  listen(feed, () => heard(stage), (sentence) => {
+    set(find(".words"), sentence || data.words); // in the place of words that can wait: nothing moves
+    find(".words").classList.toggle("trouble", Boolean(sentence));
+  });
   return stage;
 }
 
@@ -171,7 +174,7 @@ function build(stage) {
 function buildLeft(stage, section) {
   const { data } = stage;
   section.setAttribute("aria-label", "What all decoders share");
-  element(section, "div", "words", data.words);
+  element(section, "div", "words", data.words).setAttribute("role", "status");
   element(section, "div", "caption", "x: held-out images, the same for all").dataset.lights = "x";
   stage.xStrip = addStrip(stage, section, { kind: "held", alt: "Six held-out images x. Arrow keys choose a pixel, Enter opens it under every decoder.", lights: "x" });
   Object.assign(stage.xStrip.frame, { tabIndex: 0, onkeydown: (event) => keysOfX(stage, event) });
