@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.shared.address import PageSettings, choice, parse, real, whole
 from pages.shared.figures import COLOURS, DASHES
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.widget import widget
 from pages.shared.words import ending, page_words
@@ -143,8 +144,8 @@ def picture() -> None:
     )
 
 
-def show_question(heading: str) -> None:
-    st.subheader(heading)
+def show_question(heading: str, anchor: str | None = None) -> None:
+    st.subheader(heading, anchor=anchor)
     st.markdown(words[heading])
     with st.container(horizontal=True):
         for label, values in SHOW.get(heading, {}).items():
@@ -179,14 +180,14 @@ def show_code() -> None:
 SETTINGS.follow()
 words = page_words("one_pixel")
 st.title("One pixel")
-st.markdown(words[""])
+show_opening("one_pixel", words[""])
 inputs()
 SETTINGS.mirror()
 picture()
 st.caption(words["How to use it"])
 for heading in ("Where is the distribution?", "Why a sigmoid?"):
     show_question(heading)
-show_question("Why not a softmax?")
+show_question("Why not a softmax?", anchor="softmax")
 FOUR_PIXELS(key="four_pixels")
 for heading in list(SHOW)[2:]:
     show_question(heading)

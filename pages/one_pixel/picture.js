@@ -250,7 +250,9 @@ function connect(own, svg, { move, step }) {
     settle(own);
   };
   draggable(svg, { move: begin(move), step: begin(step), end: finish, cancel });
-  svg.onblur = () => !svg.dragging && finish(); // the key may be let go elsewhere
+  svg.onblur = () => {
+    if (!svg.dragging) finish(); // the key may be let go elsewhere
+  };
 }
 
 // Nothing is held: the axes may fit what they show.

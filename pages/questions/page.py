@@ -6,6 +6,7 @@ from pages.questions.figures import FIGURES
 from pages.questions.quiz import Question, questions
 from pages.questions.which_decoder import kinds, show_kinds
 from pages.shared.address import PageSettings, Setting, free_text
+from pages.shared.path import show_opening
 from pages.shared.words import ending, page_words
 from vae_core.values import Choice, read
 
@@ -44,7 +45,7 @@ def moved(key: str) -> None:
 
 
 st.title("Questions")
-st.markdown(words[""])
+show_opening("questions", words[""])
 
 
 @st.fragment(key="questions")

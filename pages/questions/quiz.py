@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
 
 import streamlit as st
 
+from pages.shared.links import Target, target
 from pages.shared.words import Parts, glossary, with_terms
 from vae_core.folders import ASSETS
 
@@ -20,12 +20,10 @@ WRONG_GUESS = ":material/close: **your guess**"
 @dataclass(frozen=True)
 class Link:
     label: str
-    page: str  # a folder of pages/
-    query: dict[str, list[str]]
+    to: Target
 
     def show(self) -> None:
-        page = f"pages/{self.page}/page.py"
-        st.page_link(page, label=self.label, query_params=self.query, icon=":material/open_in_new:")
+        st.page_link(self.to.script, label=self.label, query_params=self.to.query, icon=":material/open_in_new:")
 
 
 @dataclass(frozen=True)
@@ -88,9 +86,5 @@ def paragraphs(body: str, name: str) -> list[str]:
 
 def links_in(body: str) -> list[Link]:
     """Of the paragraphs `Open:`."""
-    return [_link(*at) for line in paragraphs(body, "Open") for at in re.findall(r"\[([^\]]+)\]\(([^)]+)\)", line)]
-
-
-def _link(label: str, address: str) -> Link:
-    parts = urlsplit(address)
-    return Link(label, parts.path, parse_qs(parts.query))
+    found = (at for line in paragraphs(body, "Open") for at in re.findall(r"\[([^\]]+)\]\(([^)]+)\)", line))
+    return [Link(label, target(address)) for label, address in found]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.path import show_next
 from pages.shared.widget import widget
 from vae_core.folders import ASSETS
 
@@ -32,7 +33,7 @@ class Parts(dict[str, str]):
 
 
 def page_words(page: str) -> Parts:
-    """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, by `show_glossary`."""
+    """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, where `show_glossary` is called."""
     return _linked(Parts(ASSETS / "pages" / f"{page}.md"))
 
 
@@ -74,9 +75,10 @@ def _term(term: str, text: str, terms: dict[str, str]) -> str:
 
 
 def ending(words: Parts) -> None:
-    """How each page ends: what was just seen, its source, and the line of code; and the glossary."""
+    """How each page ends: what was just seen, what comes next, its source, and the line of code; and the glossary."""
     st.divider()
     st.markdown(words["What you just saw"])
+    show_next(words.path.stem)
     st.caption(words["Source and code"])
     show_glossary()
 

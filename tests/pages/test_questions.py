@@ -41,13 +41,13 @@ def test_no_two_share_a_name() -> None:
     assert len({question.key for question in QUESTIONS}) == len(QUESTIONS) >= 24
 
 
-@pytest.mark.parametrize("link", LINKS, ids=lambda link: f"{link.page} {link.query}")
+@pytest.mark.parametrize("link", LINKS, ids=lambda link: f"{link.to.page} {link.to.query}")
 def test_every_link_opens_its_state(open_page, link) -> None:
     """No part of it is refused, and each is what the page then holds."""
-    page = open_page(link.page, **link.query)
+    page = open_page(link.to.page, **link.to.query)
     assert not [warning.value for warning in page.warning if warning.value.startswith("From the link")]
-    for name, texts in link.query.items():
-        assert holds(page.session_state[f"{link.page}.{name}"], texts), name
+    for name, texts in link.to.settings.items():
+        assert holds(page.session_state[f"{link.to.page}.{name}"], texts), name
 
 
 def holds(value: object, texts: list[str]) -> bool:
