@@ -88,7 +88,7 @@ def _sigma_words(spec: RunSpec) -> str:
         "laplace": f"b = {spec.scale:g} at every pixel, for every z",
         "gaussian_shared": "σ: one weight for all pixels",
         "gaussian_learned": "σ of each pixel",
-        "bernoulli": "its σ follows from its mean: √λ(1−λ)",
+        "bernoulli": "its σ follows from its mean: √(λ(1−λ))",
         "discretized_logistic": "its scale s is the decoder's too, not drawn here",
     }
     return fixed.get(spec.likelihood, "its σ follows from its outputs, not drawn here")
