@@ -114,7 +114,7 @@ def test_first_visitor_by_link_gets_the_whole_app(page: Page, tmp_path) -> None:
     fresh = Server(tmp_path / "home").start()
     try:
         open_train(page, fresh, "seed=5")
-        expect(page.get_by_role("link", name="ln p(x|z,w)?")).to_be_visible()
+        expect(page.get_by_role("link", name="Start", exact=True)).to_be_visible()
         button(page, "Settings").click()
         expect(page.locator("input[aria-label=Seed]")).to_have_value("5")
     finally:

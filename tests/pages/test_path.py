@@ -19,7 +19,7 @@ from vae_core.runs.engine import Engine
 from vae_core.shipped import SHIPPED, SPECS
 
 PAGES = {file.parent.name for file in (ROOT / "pages").glob("*/page.py")}
-IN_MENU = re.findall(r'^    "(\w+)": \(', (ROOT / "app.py").read_text("utf-8"), flags=re.MULTILINE)
+IN_MENU = re.findall(r'^    "(\w+)": "', (ROOT / "app.py").read_text("utf-8"), flags=re.MULTILINE)
 
 
 def headings(page) -> set[str]:
