@@ -34,7 +34,9 @@ test: lint
 bench: .venv/dev
 	$(BIN)/python -m tests.browser.chromium
 	$(BIN)/python -m tests.benchmarks.bench_training
+	$(BIN)/python -m tests.benchmarks.bench_runs
 	$(BIN)/python -m tests.benchmarks.bench_page
+	$(BIN)/python -m tests.benchmarks.bench_stage
 	$(BIN)/python -m tests.benchmarks.bench_explain
 
 clean:

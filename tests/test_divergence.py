@@ -82,12 +82,12 @@ def test_divergence_goes_back_to_the_last_snapshots_weights(likelihood: str, val
     snapshots: list[Snapshot] = []
     for snapshot in train(spec, DIGITS, device="cpu"):
         snapshots.append(snapshot)
-        if snapshot.step == 64:
+        if snapshot.step == 32:
             break_weights(models[0], value)
-    assert [s.step for s in snapshots] == [0, 32, 64, 64]
-    assert_finite_end(snapshots[-1], 64)
-    assert_same_tensors(saved(snapshots[-1]), saved(run(spec, should_stop=stop_after(64))[-1]))
-    assert snapshots[-1].held_out.means == snapshots[-2].held_out.means
+    assert [s.step for s in snapshots] == [0, 16, 32, 32]
+    assert_finite_end(snapshots[-1], 32)
+    assert_same_tensors(saved(snapshots[-1]), saved(run(spec, should_stop=stop_after(32))[-1]))
+    assert snapshots[-1].pictures.exact.tolist() == snapshots[-2].pictures.exact.tolist()
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -105,7 +105,7 @@ def test_divergence_in_any_step_is_noticed_by_the_end(likelihood: str, at: int, 
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize(("step", "kept"), [(31, 0), (32, 0), (64, 32), (70, 64), (96, 64)])
+@pytest.mark.parametrize(("step", "kept"), [(15, 0), (16, 0), (32, 16), (38, 32), (96, 80)])
 def test_an_update_that_breaks_the_weights_is_never_shown(
     likelihood: str, step: int, kept: int, models: list[VAE]
 ) -> None:
@@ -121,7 +121,7 @@ def test_an_update_that_breaks_the_weights_is_never_shown(
         snapshots = run(small(likelihood=likelihood, epochs=8))
     finally:
         hook.remove()
-    assert [s.step for s in snapshots] == [*range(0, kept + 1, 32), kept]
+    assert [s.step for s in snapshots] == [*range(0, kept + 1, 16), kept]
     assert all(s.status == "running" and math.isfinite(s.held_out.means.elbo) for s in snapshots[:-1])
     assert_finite_end(snapshots[-1], kept)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vae_core import LIKELIHOODS, VAE, RunSpec, load_dataset
-from vae_core.pictures import N_GRID, N_TRIPLES, grey, log_scale, take_pictures
+from vae_core.pictures import N_NEW, N_TRIPLES, grey, log_scale, take_pictures
 from vae_core.tiles import png
 
 
@@ -92,12 +92,16 @@ def test_pictures_are_those_of_the_distribution(likelihood: str) -> None:
     vae, x = VAE(small(likelihood=likelihood)), images()
     shown = take_pictures(vae, x)
     assert shown.input.shape == shown.mean.shape == shown.sample.shape == (N_TRIPLES, 8, 8)
-    assert shown.prior_mean.shape == shown.prior_sample.shape == (N_GRID, 8, 8)
+    assert shown.prior_mean.shape == shown.prior_sample.shape == (N_NEW, 8, 8)
     with torch.no_grad():
         m, _ = vae.encode(x[:N_TRIPLES])
         p = vae.likelihood.distribution(vae.decode(m))
     np.testing.assert_allclose(shown.input, shades(x[:N_TRIPLES].numpy()), atol=0.51)
     np.testing.assert_allclose(shown.mean, shades(p.mean.numpy()), atol=0.51)
+    shown_x, outputs = torch.from_numpy(shown.exact).split([64, vae.likelihood.n_outputs], 1)
+    assert torch.equal(shown_x, x[:N_TRIPLES])
+    with torch.no_grad():
+        torch.testing.assert_close(outputs, vae.decode(vae.encode(x[:N_TRIPLES])[0]))
     assert (shown.sigma is not None) == (likelihood == "gaussian_learned")
     if shown.sigma is not None:
         floor = math.sqrt(1e-3)
@@ -136,7 +140,7 @@ def test_prior_grid_is_decoded_and_not_reconstructed() -> None:
     other = take_pictures(decoder_alone, images())
     np.testing.assert_array_equal(shown.prior_mean, other.prior_mean)
     assert not np.array_equal(shown.mean, other.mean)
-    assert len(np.unique(shown.prior_mean.reshape(N_GRID, -1), axis=0)) > 1
+    assert len(np.unique(shown.prior_mean.reshape(N_NEW, -1), axis=0)) > 1
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -159,4 +163,4 @@ def test_noise_stands_still_between_snapshots(likelihood: str) -> None:
 def test_fewer_images_than_places() -> None:
     shown = take_pictures(VAE(small()), images(2))
     assert shown.input.shape == shown.sample.shape == (2, 8, 8)
-    assert shown.prior_mean.shape == (N_GRID, 8, 8)
+    assert shown.prior_mean.shape == (N_NEW, 8, 8)

@@ -49,9 +49,9 @@ def test_two_halves_are_one_run(likelihood: str, binarize: str, batch_size: int)
 
 
 @pytest.mark.parametrize("binarize", BINARIZE)
-@pytest.mark.parametrize("steps", [1, 5, 12, 17, 31, 32])
+@pytest.mark.parametrize("steps", [1, 5, 12, 15, 16, 17])
 def test_stopped_and_resumed_is_uninterrupted(binarize: str, steps: int) -> None:
-    """In mid-epoch, in mid-window, at an epoch's end and at a snapshot: 12 steps an epoch, a snapshot every 32."""
+    """In mid-epoch, in mid-window, at an epoch's end and at a snapshot: 12 steps an epoch, a snapshot every 16."""
     spec = small(likelihood="gaussian_learned", binarize=binarize, epochs=3, mc_samples=2)
     before = run(spec, should_stop=stop_after(steps))
     assert (before[-1].status, before[-1].step) == ("stopped", steps)

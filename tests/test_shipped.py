@@ -33,6 +33,8 @@ from vae_core.shipped import (
     SHIPPED,
     SHIPPED_RUNS,
     SPECS,
+    TWO_LATENTS,
+    WITH_WEIGHTS,
     Measured,
     make_shipped,
     measured,
@@ -63,32 +65,39 @@ def test_there_is_one_run_for_each_spec_and_nothing_else() -> None:
         "examples.npz",
         "measured.json",
         "pictures.npz",
-        *(f"{key}.safetensors" for key in SHIPPED),
+        *(f"{key}.safetensors" for key in WITH_WEIGHTS),
     }
-    assert len({spec.with_epochs(1).seed for spec in EVERY.values()}) == 1  # one change at a time
+    assert len({spec.with_epochs(1).seed for spec in (EVERY | WITH_WEIGHTS).values()}) == 1  # one change at a time
 
 
-@pytest.mark.parametrize("key", SHIPPED)
+def test_of_the_start_pages_decoders_there_are_runs_with_two_latents_that_differ_in_nothing_else() -> None:
+    assert {key: replace(spec, latent_dim=10) for key, spec in TWO_LATENTS.items()} == SPECS
+    assert {spec.latent_dim for spec in TWO_LATENTS.values()} == {2}
+    assert not set(TWO_LATENTS.values()) & set(EVERY.values())  # Compare and the others look into ten latents
+    assert shipped_weights(TWO_LATENTS["bernoulli"]) == weights("bernoulli_two_latents")
+
+
+@pytest.mark.parametrize("key", WITH_WEIGHTS)
 def test_the_weights_are_of_the_finished_run(key: str) -> None:
     checkpoint = Checkpoint.from_bytes(weights(key))
-    assert checkpoint.spec.id == SHIPPED[key].id
-    assert checkpoint.step == SHIPPED[key].total_steps
+    assert checkpoint.spec.id == WITH_WEIGHTS[key].id
+    assert checkpoint.step == WITH_WEIGHTS[key].total_steps
     vae = load_vae(weights(key))
     assert vae.spec == checkpoint.spec
     assert {f"model.{name}" for name in vae.state_dict()} == checkpoint.tensors.keys()  # and no optimiser's state
     assert all(bool(tensor.isfinite().all()) for tensor in checkpoint.tensors.values())
 
 
-@pytest.mark.parametrize("key", SPECS)
-def test_the_weights_are_trained(key: str) -> None:
+@pytest.mark.parametrize("spec", [*SPECS.values(), *TWO_LATENTS.values()], ids=lambda spec: spec.id)
+def test_the_weights_are_trained(spec: RunSpec) -> None:
     """Its own examples would look alike from any weights."""
-    x = Feed(SPECS[key], load_dataset(SPECS[key].dataset)).held_out()
+    x = Feed(spec, load_dataset(spec.dataset)).held_out()
 
     def elbo(vae: VAE) -> float:
         with torch.inference_mode():
             return float(elbo_terms(vae, x, 1, torch.Generator().manual_seed(0)).elbo.mean())
 
-    assert elbo(load_vae(weights(key))) > elbo(VAE(SPECS[key])) + 30
+    assert elbo(load_vae(shipped_weights(spec) or b"")) > elbo(VAE(spec)) + 30
 
 
 # The numbers ---------------------------------------------------------------------------------------------------------
@@ -207,12 +216,16 @@ def test_the_command_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }
     tried = {"floor": replace(small["gaussian_learned"], variance_floor=0.1)}
     here = {"SHIPPED_RUNS": tmp_path, "MEASURED": tmp_path / "m.json", "PICTURES": tmp_path / "p.npz"}
-    for name, value in (here | {"SHIPPED": small, "EXPERIMENTS": tried}).items():
+    two = {"two": replace(small["bernoulli"], latent_dim=2)}
+    specs = {"SHIPPED": small, "WITH_WEIGHTS": small | two, "EXPERIMENTS": tried}
+    for name, value in (here | specs).items():
         monkeypatch.setattr(f"vae_core.shipped.{name}", value)
     try:
         make_shipped()
-        for name, spec in small.items():
+        for name, spec in (small | two).items():
             assert Checkpoint.from_bytes((tmp_path / f"{name}.safetensors").read_bytes()).spec == spec
+        assert measured(two["two"]) is None
+        for spec in small.values():
             assert of(spec).trail[-1].step == spec.total_steps
         assert pictures(tried["floor"]) is not None
         assert of(tried["floor"]).sigma is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,9 +27,14 @@ class Evaluation:
     def active_latents(self) -> int:
         return int((self.kl_per_latent > ACTIVE_KL).sum())
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether the weights still give numbers."""
+        return math.isfinite(self.means.elbo)
+
 
 @torch.inference_mode()
-def evaluate(vae: VAE, batches: Iterator[Tensor], generator: Generator) -> Evaluation:
+def evaluate(vae: VAE, batches: Iterable[Tensor], generator: Generator) -> Evaluation:
     """The terms of all images in `batches`, each (batch, n_pixels) in [0,1] on the model's device.
 
     The median of sigma is of the first batch alone: it would need all of them at once.

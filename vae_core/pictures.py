@@ -12,12 +12,14 @@ from torch import Tensor
 from vae_core.likelihoods import GaussianLearned
 from vae_core.model import VAE, stream
 
-N_TRIPLES, N_GRID = 6, 36
+N_TRIPLES, N_NEW = 6, 12
+N_DRAWN = 36  # z, of which the first N_NEW are shown: torch draws other numbers where it draws fewer
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """uint8 images (n, side, side), 0 black to 255 white; samples are clipped to [0,1] for display."""
+    """uint8 images (n, side, side), 0 black to 255 white; samples are clipped to [0,1] for display. `exact` is what the
+    first ones were made from, so that p(x_d|z,w) of any of their pixels can be worked out."""
 
     input: np.ndarray
     mean: np.ndarray  # of p(x|z) at z = m, the mean of q(z|x)
@@ -25,6 +27,7 @@ class Pictures:
     prior_mean: np.ndarray  # at fixed z from the prior, the same for all likelihoods
     prior_sample: np.ndarray
     sigma: np.ndarray | None  # of a learned-variance decoder, on a log scale from the floor (0) to 1 (255)
+    exact: np.ndarray  # (n, n_pixels + n_outputs) float32: x, then f(m, w), unrounded
 
 
 @torch.inference_mode()
@@ -36,7 +39,7 @@ def take_pictures(vae: VAE, held_out: Tensor) -> Pictures:
     x = held_out[:N_TRIPLES]
     m, _ = vae.encode(x)
     outputs = vae.decode(m)
-    z = torch.randn(N_GRID, vae.spec.latent_dim, generator=stream(vae.spec.seed, "prior z")).to(device)
+    z = torch.randn(N_DRAWN, vae.spec.latent_dim, generator=stream(vae.spec.seed, "prior z"))[:N_NEW].to(device)
     prior = vae.decode(z)
     sigma = None
     if isinstance(likelihood, GaussianLearned) and likelihood.learns_sigma:
@@ -48,6 +51,7 @@ def take_pictures(vae: VAE, held_out: Tensor) -> Pictures:
         prior_mean=grey(likelihood.mean(prior)),
         prior_sample=grey(likelihood.sample(prior, noise)),
         sigma=sigma,
+        exact=torch.cat([x, outputs], 1).float().cpu().numpy(),
     )
 
 

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-import io
 import math
+import struct
+import zlib
 
 import numpy as np
-from PIL import Image
+
+GAP = 127  # the grey between images, and of places without one
 
 
 def png(images: np.ndarray, columns: int = 6) -> bytes:
-    """(n, side, side) tiled in rows of `columns`, one pixel between, as a PNG."""
+    """(n, side, side) tiled in rows of `columns`, one pixel between, as a PNG.
+
+    Written here, in a third of the time a library takes for so small a file: a run makes some hundreds of them.
+    """
     n, side, _ = images.shape
     columns = min(columns, n)
     rows = math.ceil(n / columns)
-    sheet = np.full((rows * (side + 1) - 1, columns * (side + 1) - 1), 127, np.uint8)
-    for i, image in enumerate(images):
-        row, column = divmod(i, columns)
-        top, left = row * (side + 1), column * (side + 1)
-        sheet[top : top + side, left : left + side] = image
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, "PNG", compress_level=3)
-    return file.getvalue()
+    tiles = np.full((rows * columns, side + 1, side + 1), GAP, np.uint8)
+    tiles[:n, :side, :side] = images
+    sheet = tiles.reshape(rows, columns, side + 1, side + 1).swapaxes(1, 2).reshape(rows * (side + 1), -1)
+    return _png(sheet[:-1, :-1])
+
+
+def _png(sheet: np.ndarray) -> bytes:
+    """An 8-bit grey PNG. Its three chunks: W3C, Portable Network Graphics (Third Edition), sections 5 and 11."""
+    height, width = sheet.shape
+    lines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter: 0, none
+    lines[:, 1:] = sheet
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 3)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )

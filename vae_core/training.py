@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -19,7 +19,7 @@ from vae_core.evaluation import Evaluation, Means, evaluate
 from vae_core.feed import Feed
 from vae_core.model import VAE, stream
 from vae_core.pictures import Pictures, take_pictures
-from vae_core.spec import LIVE_IMAGES, RunSpec, curve_stride, snapshot_stride
+from vae_core.spec import RunSpec, curve_stride, snapshot_stride
 
 Status = Literal["running", "done", "stopped", "diverged"]
 
@@ -49,7 +49,7 @@ class Snapshot:
     total_steps: int
     images_seen: int
     seconds: float  # spent in this loop, evaluation included, whether in one go or in several
-    held_out: Evaluation  # on up to LIVE_IMAGES images
+    held_out: Evaluation  # on up to LIVE_IMAGES images; the last snapshot's on all
     pictures: Pictures
     curve: list[CurvePoint]  # the points since the snapshot before
     status: Status = "running"
@@ -103,6 +103,8 @@ def train(
 class _Loop:
     def __init__(self, spec: RunSpec, feed: Feed, state: State):
         self.spec, self.feed, self.state = spec, feed, state
+        self.live = [feed.live()]  # made once: gathering them and cutting their pixels is no part of a snapshot
+        self.shown = next(feed.part(feed.held_out_part))
         self.curve: list[CurvePoint] = []
         self.good = state.capture()  # the last state known to be finite
         self.started = time.perf_counter() - state.seconds
@@ -111,8 +113,8 @@ class _Loop:
     def run(self, should_stop: Callable[[], bool]) -> Iterator[Snapshot]:
         spec, state = self.spec, self.state
         stride, stride_of_curve = snapshot_stride(spec), curve_stride(spec)
-        evaluation = self.evaluate_live()
-        if evaluation is None:
+        evaluation = self.evaluate(self.live)
+        if not evaluation.is_finite:
             raise CheckpointError("The saved weights give no finite loss; train this run again.")
         yield self.snapshot(evaluation)
         while state.step < spec.total_steps:
@@ -126,8 +128,8 @@ class _Loop:
                     yield self.diverged()
                     return
                 if state.step % stride == 0 and state.step < spec.total_steps:
-                    evaluation = self.evaluate_live()
-                    if evaluation is None:
+                    evaluation = self.evaluate(self.live)
+                    if not evaluation.is_finite:
                         yield self.diverged()
                         return
                     del self.good  # before its successor is made: two would be 23 MB
@@ -161,14 +163,9 @@ class _Loop:
         self.state.window.steps = 0
         return True
 
-    def evaluate(self, indices: Tensor) -> Evaluation:
+    def evaluate(self, batches: Iterable[Tensor]) -> Evaluation:
         generator = stream(self.spec.seed, "evaluation", self.feed.device)  # the same draws at every snapshot
-        return evaluate(self.state.vae, self.feed.part(indices), generator)
-
-    def evaluate_live(self) -> Evaluation | None:
-        """The held-out terms on up to LIVE_IMAGES images; None when the weights no longer give numbers."""
-        evaluation = self.evaluate(self.feed.held_out_part[:LIVE_IMAGES])
-        return evaluation if math.isfinite(evaluation.means.elbo) else None
+        return evaluate(self.state.vae, batches, generator)
 
     def snapshot(self, evaluation: Evaluation) -> Snapshot:
         state, n_train = self.state, len(self.feed.train_part)
@@ -181,18 +178,18 @@ class _Loop:
             images_seen=epoch * n_train + min(n_train, batches * self.spec.batch_size),
             seconds=state.seconds,
             held_out=evaluation,
-            pictures=take_pictures(state.vae, next(self.feed.part(self.feed.held_out_part[:LIVE_IMAGES]))),
+            pictures=take_pictures(state.vae, self.shown),
             curve=curve,
         )
 
     def last_snapshot(self, status: Status, message: str) -> Snapshot:
-        evaluation = self.evaluate_live()
-        if evaluation is None:
+        held_out = self.evaluate(self.feed.part(self.feed.held_out_part))
+        if not held_out.is_finite:
             return self.diverged()
-        snapshot = self.snapshot(evaluation)
-        held_out = self.evaluate(self.feed.held_out_part)
+        train = self.evaluate(self.feed.part(self.feed.train_part))
+        snapshot = self.snapshot(held_out)
         result = Result(
-            train=self.evaluate(self.feed.train_part).means,
+            train=train.means,
             held_out=held_out.means,
             active_latents=held_out.active_latents,
             images_per_second=self.images / self.stepping if self.stepping else 0.0,

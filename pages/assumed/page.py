@@ -9,6 +9,7 @@ from pages.assumed.form import SETTINGS, code_of, fill_in, form, settings_of
 from pages.assumed.gallery import reports
 from pages.assumed.meaning import noise_words, show_meaning
 from pages.assumed.runs import show_runs, specs_of
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.words import ending, page_words
 from vae_core.errors import StoreError
@@ -18,7 +19,7 @@ engine = get_engine()
 words = page_words("assumed")
 SETTINGS.follow()
 st.title("Which σ² did your loss assume?")
-st.markdown(words[""])
+show_opening("assumed", words[""])
 code = form()
 SETTINGS.mirror()
 dataset = SETTINGS["dataset"]
@@ -28,7 +29,7 @@ with written:
     st.code(assumed.lines_written(code), language="python", wrap_lines=True)
     st.markdown(words["The rule"])
 with means:
-    st.subheader("What it assumes")
+    st.subheader("What it assumes", anchor="meaning")
     show_meaning(code, words)
 
 noise = noise_left(code, dataset)
@@ -46,7 +47,7 @@ if noise:
         f"{noise_words(right)}: the error of {code.latent_dim} principal components on these images. It is a "
         "place to start from; your trained decoder's own residuals decide."
     )
-st.subheader("Run it")
+st.subheader("Run it", anchor="run")
 st.markdown(words["Run it"])
 show_engine_state(engine)
 try:

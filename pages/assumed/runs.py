@@ -5,14 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.assumed.meaning import number
-from pages.shared.run_panel import live, run_panel, show_trouble
-from pages.shared.run_view import heading, show_run
+from pages.shared.run_panel import run_panel, show_ends, show_trouble
+from pages.shared.stage.show import stage
 from pages.shared.train_link import open_on_train
 from vae_core.errors import SpecError
 from vae_core.lessons import assumed
 from vae_core.lessons.assumed import LossCode
 from vae_core.runs.engine import Engine
-from vae_core.runs.store import Store
 from vae_core.spec import RunSpec
 
 EPOCHS = {"digits": 40}  # of small data; 15 of the others: enough to see a latent wake or stay asleep
@@ -32,19 +31,17 @@ def specs_of(codes: dict[str, LossCode], dataset: str) -> dict[str, RunSpec]:
 
 def show_runs(engine: Engine, specs: dict[str, RunSpec]) -> None:
     """Raises StoreError."""
+    if not specs:
+        return
     with st.container(horizontal=True):
         drawn = run_panel(engine, list(specs.values()), first="Run it")
     show_trouble()
-    if any(drawn):
-        live(engine, list(specs.values()), drawn, lambda: _show_lanes(engine.store, specs), "assumed lanes")
-
-
-def _show_lanes(store: Store, specs: dict[str, RunSpec]) -> None:
-    for (lane, spec), column in zip(specs.items(), st.columns(len(specs))):
-        with column, st.container(border=True, key=f"run_{lane.split()[0].lower()}"):
-            st.markdown(f"**{lane}**")
-            heading(spec)
+    if not any(drawn):
+        return
+    stage(specs, drawn, "assumed.stage")
+    show_ends(engine.store, specs)
+    for spec, column in zip(specs.values(), st.columns(len(specs))):
+        with column:
             if spec.beta != 1:
                 st.caption(f"Trained with β = {number(spec.beta)}; the ELBO shown has weight 1.")
-            show_run(store, lane, spec)
             open_on_train(spec)

@@ -14,6 +14,7 @@ from pages.compare.ranking import say, show_bits, show_own
 from pages.compare.rates import show_rates
 from pages.compare.runs import CHOICE, choose, means_of, opened, short_names
 from pages.shared.address import PageSettings, Setting, whole
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.trained import read_run
 from pages.shared.words import ending, page_words
@@ -133,7 +134,7 @@ SETTINGS.follow(opened)
 engine = get_engine()
 words = page_words("compare")
 st.title("Which decoder gives the image the most probability?")
-st.markdown(words[""])
+show_opening("compare", words[""])
 try:
     chosen = choose(SETTINGS, engine)
     if chosen:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.shared.address import Address, PageSettings, Setting
 from pages.shared.naming import label, title
-from pages.shared.trained import offer, read_run, read_spec
+from pages.shared.trained import asked_for, named, offer, read_run, read_spec
 from vae_core.errors import SpecError
 from vae_core.lessons.compare import rate_distortion
 from vae_core.runs.engine import Engine
@@ -53,6 +53,7 @@ def choose(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     """Draw the choice; the specs of those chosen that are here. What a link names besides is offered for training."""
     own = {run.id: run.spec for run in engine.store.trained()}
     known = ON_BOARD | own
+    offer_own(settings, asked_for(own))
     told = {spec.id: spec for spec in (RunSpec.from_dict(json.loads(text)) for text in settings["spec"])}
     chosen = st.multiselect(
         "Runs",
@@ -70,6 +71,14 @@ def choose(settings: PageSettings, engine: Engine) -> list[RunSpec]:
         if run_id not in known:
             offer(run_id, told.get(run_id), engine)
     return [known[run_id] for run_id in chosen if run_id in known]
+
+
+def offer_own(settings: PageSettings, ready: Sequence[RunSpec]) -> None:
+    """Beside the shipped runs: one press compares the visitor's own instead, once they are ready."""
+    if ready and settings["run"] == DEFAULT:
+        compare = lambda: settings.__setitem__("run", [spec.id for spec in ready][:MOST])
+        how: dict[str, Any] = {"icon": ":material/check_circle:", "type": "primary", "on_click": compare}
+        st.button(f"Your {named(ready)} ready: compare {'it' if len(ready) == 1 else 'them'}", key="own runs", **how)
 
 
 def _called(run_id: str, known: Mapping[str, RunSpec]) -> str:

@@ -17,16 +17,16 @@ from vae_core.likelihoods import Support
 from vae_core.pictures import grey, log_scale
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
-from vae_core.shipped import SHIPPED
+from vae_core.shipped import WITH_WEIGHTS
 from vae_core.spec import RunSpec
 
 SIGMA_BLACK = 0.03
 
 
 def side_by_side(run: LatentRun, specs: list[RunSpec], engine: Engine, settings: PageSettings, words: Parts) -> None:
-    st.markdown(words["Side by side"])
     runs = open_runs(_chosen(run, specs, engine.store, settings), engine)
     latent_pad(runs, settings)
+    st.markdown(words["Side by side"])
     st.subheader("The same image under each")
     st.markdown(words["One image under each"])
     image = choose_image(settings, run.codes.labels)
@@ -38,7 +38,7 @@ def side_by_side(run: LatentRun, specs: list[RunSpec], engine: Engine, settings:
 def _chosen(run: LatentRun, specs: list[RunSpec], store: Store, settings: PageSettings) -> list[RunSpec]:
     """The decoders of the choice above, or this run and one other."""
     comparable = lambda spec: (spec.latent_dim, spec.n_pixels) == (run.spec.latent_dim, run.spec.n_pixels)
-    known = [*SHIPPED.values(), *(kept.spec for kept in store.trained())]
+    known = [*WITH_WEIGHTS.values(), *(kept.spec for kept in store.trained())]
     others = {spec.id: spec for spec in known if comparable(spec) and spec != run.spec}
     if settings["beside"] and settings["beside"] not in others:
         st.warning(

@@ -22,6 +22,7 @@ function logMixture({ m, s, logS, count }, latents, among, z) {
 
 function drawGround(pad) {
   const canvas = pad.find(".ground");
+  pad.width = pad.find(".plane").clientWidth || SIZE;
   const zoom = Math.min(2, window.devicePixelRatio || 1) * 1.2;
   canvas.width = canvas.height = Math.round(SIZE * zoom);
   const context = canvas.getContext("2d");
@@ -35,14 +36,24 @@ function drawGround(pad) {
   tellKey(pad, key);
 }
 
+// The classes' colours on the ground as it is coloured now.
+function tints(pad) {
+  const dot = document.createElement("canvas").getContext("2d");
+  dot.fillStyle = getComputedStyle(pad.find(".pad")).getPropertyValue("--st-background-color");
+  dot.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = dot.getImageData(0, 0, 1, 1).data;
+  return red + green + blue > 384 ? TINTS.light : TINTS.dark;
+}
+
 function drawPoints(pad, context) {
   const { m, labels, count } = pad.codes;
   const outline = getComputedStyle(pad.find(".pad")).getPropertyValue("--st-background-color");
-  const sprites = TINTS.map((tint, label) => sprite(String(label), tint, outline));
+  const sprites = tints(pad).map((tint, label) => sprite(String(label), tint, outline));
+  const size = 10 * Math.max(1, (0.8 * SIZE) / pad.width); // at least 8 pixels of the screen
   for (let n = 0; n < count; n++) {
     const [a, b] = pad.axes;
     const top = b < 0 ? SIZE * (0.1 + 0.8 * ((n * 0.618034) % 1)) : pad.y(m[n * pad.latents + b]);
-    context.drawImage(sprites[labels[n] % 10], pad.x(m[n * pad.latents + a]) - 5, top - 5, 10, 10);
+    context.drawImage(sprites[labels[n] % 10], pad.x(m[n * pad.latents + a]) - size / 2, top - size / 2, size, size);
   }
 }
 
@@ -60,6 +71,7 @@ function sprite(text, tint, outline) {
 
 function drawFrame(pad) {
   const surface = pad.find(".surface");
+  surface.style.setProperty("--label", `${(12 * SIZE) / pad.width}px`); // 12 pixels of the screen
   const centre = [pad.x(0), pad.y(0)];
   const style = { fill: "none", stroke: "var(--st-text-color)", "stroke-dasharray": "5 4", "pointer-events": "none" };
   const names = { "font-weight": "bold", "pointer-events": "none" };
@@ -155,9 +167,10 @@ function entropy(pad, context) {
 }
 
 function tellKey(pad, key) {
+  const colours = tints(pad);
   const entry = (text, tint) => {
     const made = document.createElement("span");
-    if (tint !== undefined) Object.assign(made.style, { color: TINTS[tint], fontWeight: "bold" });
+    if (tint !== undefined) Object.assign(made.style, { color: colours[tint], fontWeight: "bold" });
     made.textContent = text;
     return made;
   };

@@ -88,11 +88,33 @@ function makeControls(view) {
   control("encoded").onclick = () => changed(view, () => encode(view));
   control("near").onchange = () => changed(view, () => look(view));
   control("noise").onclick = () => changed(view, () => newNoise(view));
+  holdable(view.find(".surface"));
   draggable(view.find(".surface"), {
-    move: (x, y) => changed(view, () => drag(view, x, y)),
+    move: (x, y) => {
+      view.before ??= { m: view.m.slice(), s: view.s.slice() };
+      changed(view, () => drag(view, x, y));
+    },
     step: (dx, dy) => changed(view, () => [dx, dy].forEach((by, index) => by && setM(view, index, view.m[view.axes[index]] + 0.1 * by))),
-    end: () => (view.grip = null),
+    end: () => {
+      letGo(view);
+      speak(view);
+    },
+    cancel: () => {
+      changed(view, () => Object.assign(view, view.before));
+      letGo(view);
+    },
   });
+}
+
+const letGo = (view) => Object.assign(view, { grip: null, before: null });
+
+// What a listener hears once a drag or a key has ended.
+function speak(view) {
+  const shown = view.axes.filter((axis) => axis >= 0).flatMap((axis) => ["m", "s"].map((letter) => {
+    const value = view[letter][axis].toFixed(2).replace("-", "−");
+    return `${latentName(axis).replace("z", letter)} = ${value}`;
+  }));
+  view.find(".spoken").textContent = `${shown.join(", ")}. ${told(view)}`;
 }
 
 const within = (view, value, low, high, name) => {
@@ -148,8 +170,12 @@ function makeSketch(view) {
     canvas.drawing = true;
     ink(event);
   };
-  canvas.onpointermove = (event) => canvas.drawing && ink(event);
-  canvas.onpointerup = canvas.onpointercancel = () => (canvas.drawing = false);
+  canvas.onpointermove = (event) => {
+    if (canvas.drawing) ink(event);
+  };
+  canvas.onpointerup = canvas.onpointercancel = () => {
+    canvas.drawing = false;
+  };
 }
 
 function makeFigures(view) {

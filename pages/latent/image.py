@@ -10,7 +10,7 @@ from pages.shared.address import PageSettings
 from pages.shared.widget import widget
 from pages.shared.words import Parts
 
-_FROM_IMAGE = widget("latent", "image", "svg", "controls", "canvas", "likelihoods", "decoder", "pack")
+_FROM_IMAGE = widget("latent", "image", "svg", "controls", "canvas", "likelihoods", "decoder", "pack", "hold")
 
 
 def from_image(run: LatentRun, settings: PageSettings, words: Parts) -> None:

@@ -1,8 +1,11 @@
 // What pack.py sends, read back.
 
-const TINTS = [
-  "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D1F", "#AA3377", "#4B9B9B", "#7D7D7D",
-]; // a class each, and its digit as the marker
+// A class each, with its digit as the marker: on a light ground and on a dark one, 4.5:1 or more.
+const TINTS = {
+  light: ["#0072B2", "#B34700", "#007A58", "#B0428A", "#8A6100", "#4B3FBF", "#6B3A1E", "#AA0044", "#00707A", "#5F5F5F"],
+  dark: ["#5AB4F0", "#FF8A4C", "#35C99A", "#EE9CCB", "#F2B93B", "#A79BFF", "#C9A27E", "#FF7F9F", "#6FD3D6", "#B5B5B5"],
+};
+
 // `as_bytes` of pack.py read back: plain values, and a Uint8Array for each part.
 function unpack(bytes) {
   const head = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);

@@ -10,15 +10,22 @@ export default function (component) {
   let pad = pads.get(parentElement);
   if (!pad || pad.id !== data.id) {
     cancelAnimationFrame(pad?.frame);
+    pad?.watch.disconnect();
     pad = makePad(parentElement, data);
     pads.set(parentElement, pad);
     show(pad);
   }
   pad.send = (value) => setStateValue("at", value);
-  const theme = getComputedStyle(pad.find(".pad")).getPropertyValue("--st-secondary-background-color");
-  if (pad.theme !== theme) drawGround(pad); // else what was drawn stays: this is called at every rerun
-  pad.theme = theme;
+  dress(pad);
   return () => cancelAnimationFrame(pad.frame);
+}
+
+// Draw the ground where its colours or its width are new; else what was drawn stays: this is called at every rerun.
+function dress(pad) {
+  const colour = getComputedStyle(pad.find(".pad")).getPropertyValue("--st-secondary-background-color");
+  const look = `${colour} ${pad.find(".plane").clientWidth}`;
+  if (pad.look !== look) drawGround(pad);
+  pad.look = look;
 }
 
 function makePad(root, data) {
@@ -36,6 +43,10 @@ function makePad(root, data) {
   goTo(pad, data.start);
   makeControls(pad);
   makeRuns(pad);
+  find(".pad").classList.toggle("one", pad.runs.length === 1);
+  find(".spoken").textContent = "";
+  pad.watch = new ResizeObserver(() => dress(pad));
+  pad.watch.observe(find(".plane"));
   return pad;
 }
 
@@ -74,15 +85,28 @@ function makeControls(pad) {
   control("behind").onchange = control("points").onchange = () => drawGround(pad);
   control("image").max = pad.codes.count - 1;
   control("go").onclick = () => toImage(pad, control("image").value);
-  control("image").onkeydown = (event) => event.key === "Enter" && toImage(pad, control("image").value);
+  control("image").onkeydown = (event) => {
+    if (event.key === "Enter") toImage(pad, control("image").value); // and returns nothing: false would forbid all keys
+  };
   control("origin").onclick = () => moved(pad, () => goTo(pad, { image: -1 }), true, true);
   control("draw").onclick = () => show(pad);
   const surface = find(".surface");
   surface.setAttribute("aria-label", "A plane of latent space: drag, or use the arrow keys, to move z. Shift makes larger steps.");
+  holdable(surface);
   draggable(surface, {
-    move: (x, y) => moved(pad, () => [pad.x.invert(x), pad.y.invert(y)].forEach((value, index) => place(pad, index, value))),
+    move: (x, y) => {
+      pad.before ??= pad.z.slice();
+      moved(pad, () => [pad.x.invert(x), pad.y.invert(y)].forEach((value, index) => place(pad, index, value)));
+    },
     step: (dx, dy) => moved(pad, () => [dx, dy].forEach((by, index) => by && place(pad, index, pad.z[pad.axes[index]] + STEP * by))),
-    end: () => tell(pad),
+    end: () => {
+      pad.before = null;
+      tell(pad);
+    },
+    cancel: () => {
+      moved(pad, () => pad.z.set(pad.before));
+      pad.before = null;
+    },
   });
 }
 
@@ -104,6 +128,8 @@ function moved(pad, change, final = false, others = false) {
 function tell(pad) {
   const axes = pad.axes.filter((axis) => axis >= 0);
   pad.send({ axes, z: axes.map((axis) => Number(pad.z[axis].toFixed(4))), image: pad.image });
+  const z = axes.map((axis) => `${latentName(axis)} = ${pad.z[axis].toFixed(2).replace("-", "−")}`);
+  pad.find(".spoken").textContent = `${z.join(", ")}. ${where(pad)}`;
 }
 
 // What is decoded at z ------------------------------------------------------------------------------------------------
@@ -149,8 +175,9 @@ function show(pad) {
   const line = { stroke: pad.said ? "#D55E00" : "var(--st-text-color)", "stroke-width": 1.5 };
   part(mark, "down", "line", { x1: cx, x2: cx, y1: 0, y2: SIZE, ...line, "stroke-opacity": 0.35 });
   if (axes[1] >= 0) part(mark, "over", "line", { x1: 0, x2: SIZE, y1: cy, y2: cy, ...line, "stroke-opacity": 0.35 });
-  part(mark, "halo", "circle", { cx, cy, r: 8, fill: "none", stroke: "var(--st-background-color)", "stroke-width": 6 });
-  part(mark, "ring", "circle", { cx, cy, r: 8, fill: "none", ...line, "stroke-width": 3 });
+  const r = 8 * Math.max(1, SIZE / (pad.find(".plane").clientWidth || SIZE)); // as large on a small screen
+  part(mark, "halo", "circle", { cx, cy, r, fill: "none", stroke: "var(--st-background-color)", "stroke-width": 0.75 * r });
+  part(mark, "ring", "circle", { cx, cy, r, fill: "none", ...line, "stroke-width": 0.375 * r });
   if (pad.find(".told").textContent !== pad.said) pad.find(".told").textContent = pad.said;
   for (const [index, name] of ["x", "y"].entries()) {
     if (axes[index] < 0) continue;

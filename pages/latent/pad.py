@@ -8,13 +8,13 @@ from typing import Any
 import streamlit as st
 
 from pages.latent.pack import as_bytes, fits, packed
-from pages.latent.run import LatentRun
+from pages.latent.run import LatentRun, hidden
 from pages.shared.address import PageSettings, Setting
 from pages.shared.widget import widget
 from vae_core.errors import SpecError
 from vae_core.values import shown
 
-_PAD = widget("latent", "pad", "svg", "controls", "canvas", "likelihoods", "decoder", "pack", "ground")
+_PAD = widget("latent", "pad", "svg", "controls", "canvas", "likelihoods", "decoder", "pack", "ground", "hold")
 
 
 def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:
@@ -26,17 +26,17 @@ def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:
 
     def released() -> None:
         at = state[key]["at"]
-        settings["z"] = written(at) if at else ""
+        settings["at"] = written(at) if at else ""
 
     # Where to start is said once, while the pad stands: were it to follow z, every release would send the weights.
     if state.get("latent.pad shown") != values["id"] or key not in state:
-        state["latent.pad shown"], state["latent.pad start"] = values["id"], _start(settings["z"], runs[0])
+        state["latent.pad shown"], state["latent.pad start"] = values["id"], _start(settings["at"], runs[0])
     _PAD(key=key, data=as_bytes({**values, "start": state["latent.pad start"]}), on_at_change=released)
 
 
 def _start(link: str, run: LatentRun) -> dict[str, Any]:
     """Where the link says; else at the code of an image, where a plane alone does not show all of z, or at 0."""
-    return read(link) if link else {"image": 0 if run.spec.latent_dim > 2 else -1}
+    return read(link) if link else {"image": 0 if hidden(run) else -1}
 
 
 # Where one stands, as a link holds it: "3:0.5,7:-1.2" and, for the other latents, "image:17" -----------------------

@@ -1,18 +1,21 @@
 """Walk through the latent space, and see the distribution that the decoder describes there."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.latent.between import between
+from pages.latent.choose import LATENTS, choose_trained, of_older
 from pages.latent.compare import side_by_side
 from pages.latent.image import from_image
 from pages.latent.new import new_images
 from pages.latent.pad import Z_SETTING, latent_pad
-from pages.latent.run import IMAGE_SETTINGS, open_runs
+from pages.latent.run import IMAGE_SETTINGS, hidden, open_runs
 from pages.latent.traverse import traversals
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.naming import title
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
-from pages.shared.trained import RUN_SETTINGS, choose_runs
+from pages.shared.trained import RUN_SETTINGS
 from pages.shared.words import ending, page_words
 from vae_core.errors import StoreError
 from vae_core.likelihoods import LIKELIHOODS
@@ -22,7 +25,7 @@ VIEWS = {
     "walk": "Walk",
     "traversals": "Traversals",
     "image": "From an image",
-    "between": "Between two images",
+    "between": "Paths",
     "new": "New images",
     "compare": "Side by side",
 }
@@ -33,12 +36,13 @@ SETTINGS = PageSettings(
         **IMAGE_SETTINGS,
         "decoder": choice(["", *LIKELIHOODS], ""),
         "view": choice(VIEWS, "walk"),
-        "z": Z_SETTING,
+        "latents": choice(LATENTS, 2),
+        "at": Z_SETTING,
         "draw": whole(0, 9999, 0),
         "beside": RUN_SETTINGS["run"],
     },
 )
-SETTINGS.follow()
+SETTINGS.follow(of_older)
 engine = get_engine()
 words = page_words("latent")
 
@@ -58,22 +62,26 @@ def choose_decoder(specs: list[RunSpec]) -> RunSpec:
         format_func=lambda key: names[key],
         required=True,
         wrap=True,
+        label_visibility="collapsed",
         **SETTINGS.keep("decoder"),
     )
     return next(spec for spec in specs if spec.likelihood == key)
 
 
-def show(specs: list[RunSpec]) -> None:
-    spec = choose_decoder(specs)
-    view = SETTINGS.one_of("view", "View")
+def show(specs: list[RunSpec], decoders: DeltaGenerator) -> None:
+    with decoders:
+        spec = choose_decoder(specs)
+    view = SETTINGS.one_of("view", "View", label_visibility="collapsed")
     runs = open_runs([spec], engine)
     if not runs:
         return
     run = runs[0]
     if view == "walk":
-        st.markdown(words["Walk"])
         latent_pad([run], SETTINGS)
+        st.markdown(words["Walk"])
+        st.markdown(words["A plane through z" if hidden(run) else "All of z"])
         st.markdown(words["Behind the points"])
+        st.markdown(words["All latents together"])
     elif view == "compare":
         side_by_side(run, specs, engine, SETTINGS, words)
     else:
@@ -81,12 +89,14 @@ def show(specs: list[RunSpec]) -> None:
         views[view](run, SETTINGS, words)
 
 
-st.title("The latent space")
-st.markdown(words[""])
+st.title("Latent space")
+show_opening("latent", words[""])
 try:
-    specs = choose_runs(SETTINGS, engine)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        decoders = st.container(width="content")
+        specs = choose_trained(SETTINGS, engine)
     if specs:
-        show(specs)
+        show(specs, decoders)
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")
 SETTINGS.mirror()

@@ -56,6 +56,11 @@ def _codes(spec_id: str, loaded: int, _vae: VAE, _data: Dataset) -> Codes:
     return held_out_codes(_vae, _data)
 
 
+def hidden(run: LatentRun) -> int:
+    """How many latents a plane of two does not show."""
+    return max(0, run.spec.latent_dim - 2)
+
+
 def subscript(latent: int) -> str:
     """A latent by its number, from 1: z₁ is latent 0."""
     return "z" + str(latent + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -34,7 +34,7 @@ def traversals(run: LatentRun, settings: PageSettings, words: Parts) -> None:
         alt=f"The mean of p(x|z,w) along each latent from −3 to 3, most KL first. {_collapsed(run)}",
         columns=[f"{value:g}".replace("-", "−") for value in values.tolist()],
     )
-    st.caption(f"Means of p(x|z,w), {run.name}; the other latents {where}. KL in nats per image, over held-out images.")
+    st.caption(f"Means of p(x|z,w), {run.name}{_held(run, where)}. KL in nats per image, over held-out images.")
     st.markdown(_collapsed(run))
     with st.container(horizontal=True):
         name = f"traversals_{run.spec.likelihood}"
@@ -42,6 +42,12 @@ def traversals(run: LatentRun, settings: PageSettings, words: Parts) -> None:
         save("PNG", partial(_sheet, images), f"{name}.png", "image/png", icon=":material/image:")
         movie, what = partial(_movie, run, image, latents), "GIF: all latents move at once, each in its own tile"
         save(what, movie, f"{name}.gif", "image/gif", icon=":material/gif_box:")
+
+
+def _held(run: LatentRun, where: str) -> str:
+    """How the latents that do not move are held, in words."""
+    others = {1: "", 2: f"; the other latent is held {where}"}
+    return others.get(run.spec.latent_dim, f"; the other latents are held {where}")
 
 
 def _name(run: LatentRun, latent: int) -> str:

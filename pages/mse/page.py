@@ -13,6 +13,7 @@ from pages.shared.figures import diverging, enlarged
 from pages.shared.held_out import choose_image
 from pages.shared.naming import BADGES
 from pages.shared.numbers import nats, scientific
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.trained import vae_of
 from pages.shared.widget import widget
@@ -185,7 +186,7 @@ def show_training() -> None:
 SETTINGS.follow()
 engine = get_engine()
 st.title("MSE is a Gaussian; ½·SSE is N(μ, I)")
-st.markdown(WORDS[""])
+show_opening("mse", WORDS[""])
 show_engine_state(engine)
 data = images()
 with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -13,6 +13,7 @@ from pages.shared.address import PageSettings, Setting, choice, whole
 from pages.shared.columns import columns
 from pages.shared.held_out import choose_image
 from pages.shared.naming import title
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.trained import RUN_SETTINGS, choose_runs, data_of, offer_again, vae_of
 from pages.shared.words import decoder_words, ending, page_words
@@ -87,7 +88,7 @@ SETTINGS.follow()
 words = page_words("one_image")
 engine = get_engine()
 st.title("One image")
-st.markdown(words["Intro"])
+show_opening("one_image", words["Intro"])
 try:
     specs = choose_runs(SETTINGS, engine)
     vaes = {}
@@ -107,14 +108,14 @@ except (StoreError, DataError) as error:
     vaes = {}
 
 if vaes:
-    st.subheader("Which pixels cost how many nats")
+    st.subheader("Which pixels cost how many nats", anchor="map")
     st.markdown(words["The map"])
     pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
     pixel_map(x.numpy(), views, pixel_number(side), pick)
     for (spec, _), column in zip(views, columns(len(views))):
         column.markdown(f"**{title(spec)}.** {explained(spec)}")
 
-    st.subheader("The Monte-Carlo estimate of the ELBO")
+    st.subheader("The Monte-Carlo estimate of the ELBO", anchor="estimate")
     st.markdown(words["The estimate"])
     choose_draws(SETTINGS)
     st.markdown(words["The charts"])

@@ -64,7 +64,9 @@ function typed(own, place, setting, act) {
     act.set(setting.name, Number(input.value));
   };
   input.oninput = take;
-  input.onchange = () => input.checkValidity() && act.release();
+  input.onchange = () => {
+    if (input.checkValidity()) act.release();
+  };
   input.onblur = () => {
     act.release();
     fillBoxes(own); // what was typed and refused goes
@@ -79,7 +81,9 @@ function typed(own, place, setting, act) {
     act.set(setting.name, Number(clamp(own.state[setting.name] + way * size, setting.low, setting.high).toFixed(6)));
     input.value = written(own.state, setting.name);
   };
-  input.onkeyup = (event) => event.key.startsWith("Arrow") && act.release();
+  input.onkeyup = (event) => {
+    if (event.key.startsWith("Arrow")) act.release();
+  };
 }
 
 const DIGITS = { z: 2, a: 3, x: 2, log_var: 2, log_scale: 2, v: 2 };

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.one_pixel.questions import ACTIVATIONS, QUESTIONS, SHOW
 from pages.shared.address import PageSettings, choice, parse, real, whole
 from pages.shared.figures import COLOURS, DASHES
+from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.widget import widget
 from pages.shared.words import ending, page_words
@@ -134,7 +135,10 @@ def ask() -> None:
         st.selectbox("Question", keys, format_func=numbered, **SETTINGS.keep("question"))
         st.button("Next", on_click=go_on, icon=":material/arrow_forward:")
     question = SETTINGS["question"]
-    st.markdown(words["" if question == "chain" else QUESTIONS[question]])
+    if question == "chain":
+        show_opening("one_pixel", words[""])
+    else:
+        st.markdown(words[QUESTIONS[question]])
 
 
 def show_code() -> None:

@@ -73,7 +73,9 @@ function connect(own, svg, { move, step }) {
     settle(own);
   };
   draggable(svg, { move: begin(move), step: begin(step), end: () => release(own), cancel });
-  svg.onblur = () => !svg.dragging && release(own); // the key may be let go elsewhere
+  svg.onblur = () => {
+    if (!svg.dragging) release(own); // the key may be let go elsewhere
+  };
 }
 
 function hold(own) {

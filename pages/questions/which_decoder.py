@@ -37,7 +37,7 @@ def kinds() -> tuple[str, list[Kind]]:
 
 def _kind(title: str, body: str) -> Kind:
     lines = re.search(r"^```python\n(.*?)^```", body, flags=re.MULTILINE | re.DOTALL)
-    has = lambda link: set(link.query.get("decoders", [])) <= LIKELIHOODS.keys()
+    has = lambda link: set(link.to.settings.get("decoders", [])) <= LIKELIHOODS.keys()
     return Kind(
         title=title,
         decoder=" ".join(paragraphs(body, "Decoder")),

@@ -17,6 +17,8 @@ from vae_core.errors import SpecError
 from vae_core.values import Choice, Real, Rule, Whole, read, shown
 
 MOST_REFUSED = 5
+# In any page's address, and no setting of it: the place in the guided tour, and the heading that a link lands at.
+TOUR, AT = "tour", "section"
 Address = dict[str, list[str]]
 
 
@@ -99,6 +101,8 @@ class PageSettings:
         state = st.session_state
         address = _address()
         entered, state["page"] = state.get("page") != self.page, self.page
+        if entered and re.fullmatch(r"[\w-]+", anchor := st.query_params.get(AT, "")):
+            state[AT] = anchor
         if entered and address:
             address = opened(address)
             values, state[f"{self.page} refused"] = parse(self.settings, address)
@@ -114,8 +118,9 @@ class PageSettings:
     def mirror(self) -> None:
         """Call after the widgets: the address then says what they are set to."""
         address = self.link(**{name: self[name] for name in self.settings})
-        if address != _address():
-            st.query_params.from_dict(address)
+        if address != _address() or AT in st.query_params:
+            tour = st.query_params.get(TOUR)
+            st.query_params.from_dict(address | ({TOUR: [tour]} if tour else {}))
 
     def link(self, **values: Any) -> Address:
         """The address of this page with these settings, the others at their defaults: bare where all are, else with
@@ -150,7 +155,7 @@ def plain(text: str) -> str:
 
 
 def _address() -> Address:
-    return {name: st.query_params.get_all(name) for name in st.query_params}
+    return {name: st.query_params.get_all(name) for name in st.query_params if name not in (TOUR, AT)}
 
 
 def _warn(refused: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Shipped runs trained again here: a button, their progress, and their numbers beside the shipped ones."""
+"""Shipped runs trained again here: a button, their stage, and their numbers beside the shipped ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared.numbers import nats
-from pages.shared.run_panel import live, run_panel, show_trouble
-from pages.shared.run_view import progress
+from pages.shared.run_panel import run_panel, show_ends, show_trouble
+from pages.shared.stage.show import stage
 from vae_core.measures import Means, largest_difference
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run
@@ -19,23 +19,18 @@ Shipped = Mapping[str, tuple[RunSpec, Means]]  # by the name of the run
 
 
 def train_again(shipped: Shipped, engine: Engine, key: str) -> None:
-    """`key` names what moves among the page's. Raises StoreError."""
-    specs = [spec for spec, _ in shipped.values()]
+    """`key` names the stage among the page's. Raises StoreError."""
+    specs = {name: spec for name, (spec, _) in shipped.items()}
     with st.container(horizontal=True):
-        drawn = run_panel(engine, specs, first="Train these again")
+        drawn = run_panel(engine, list(specs.values()), first="Train these again")
     show_trouble()
-    if {"queued", "running"} & set(drawn):
-        live(engine, specs, drawn, lambda: _progress(shipped, engine), key)
+    if any(drawn):
+        stage(specs, drawn, f"{key}.stage")
+        show_ends(engine.store, specs)
     runs = {name: run for name, (spec, _) in shipped.items() if (run := engine.store.run(spec.id))}
     done = {name: run for name, run in runs.items() if run.status == "done" and run.result}
     if done:
         _own(shipped, done)
-
-
-def _progress(shipped: Shipped, engine: Engine) -> None:
-    for name, (spec, _) in shipped.items():
-        st.caption(f"**{name}**")
-        progress(engine.store, engine.store.run(spec.id), spec)
 
 
 def _own(shipped: Shipped, done: dict[str, Run]) -> None:

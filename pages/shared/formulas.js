@@ -13,6 +13,6 @@ const FORMULAS = {
   laplace: `${LEFT}${PRODUCT}e<sup>−|${X_D}−${MEAN}|/b</sup> / 2b`,
   gaussian_shared: `${LEFT}N(${symbol("x", "x", "")}; ${symbol("mean", "μ", "")}, ${symbol("sigma", "σ", "")}(w)² I)`,
   continuous_bernoulli: LEFT + PRODUCT + `C<sub>d</sub> ${COIN}`,
-  discretized_logistic: `${LEFT}${PRODUCT}[S((x<sub>d</sub><sup>+</sup>−${MEAN})/${symbol("sigma", "s")}) − S((x<sub>d</sub><sup>−</sup>−${MEAN})/${symbol("sigma", "s")})]`,
-  categorical: `${LEFT}${PRODUCT}${symbol("mean", "π", "d,k(d)")}, ${X_D} = k(d)/(n−1)`,
+  discretized_logistic: `${LEFT}${PRODUCT}S((x − ${MEAN})/${symbol("sigma", "s")}) <span class="ends"><sup>x<sub>d</sub>⁺</sup>|<sub>x<sub>d</sub>⁻</sub></span>`,
+  categorical: `${LEFT}${PRODUCT}${symbol("mean", "π")}(${X_D})`,
 };

@@ -1,18 +1,20 @@
-"""One panel for every page that trains: its buttons, what goes wrong behind them, and the runs as they move."""
+"""One panel for every page that trains: its buttons, and what goes wrong behind them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
-from pages.shared.runtime import get_engine, seconds_between_looks, show_new_problem
+from pages.shared.runtime import get_engine
 from vae_core.errors import SpecError, StoreError
 from vae_core.runs.engine import Engine
-from vae_core.runs.store import Run
+from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
+
+ASKED = "asked for"  # in this visitor's session: the runs of the last press
 
 
 def run_panel(
@@ -24,15 +26,17 @@ def run_panel(
 ) -> list[str]:
     """The buttons for the runs of these specs: `first` (as the page calls it), Stop, Continue. `longer` asks for more
     epochs once all have ended, and `more` says how many. Returns the status that each run had, "" where there is none,
-    for `live` to compare with. Raises StoreError."""
+    for a stage to compare with. Raises StoreError."""
     found = [engine.store.run(spec.id) for spec in specs]
     runs = [run for run in found if run is not None]
     active = [run for run in runs if run.active]
     ended = {run.id for run in runs if run.status in ("done", "diverged")}
     idle = [spec for spec in specs if spec.id not in ended | {run.id for run in active}]
-    how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary"}
+    # One button whatever it says, so that who pressed it by key has the focus still.
+    one = f"panel {specs[0].with_epochs(1).id}" if specs else "panel"
+    how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary", "key": one}
     if active:
-        st.button("Stop", on_click=stop, args=(active,), icon=":material/stop:", type="primary")
+        st.button("Stop", on_click=stop, args=(active,), **how | {"icon": ":material/stop:"})
         if idle:
             st.button("Train the rest", on_click=train, args=(idle,), icon=":material/play_arrow:")
     elif longer and not idle and any(run.status == "done" for run in runs):
@@ -45,34 +49,12 @@ def run_panel(
     return _statuses(found)
 
 
-def live(
-    engine: Engine,
-    specs: Sequence[RunSpec],
-    drawn: list[str],
-    show: Callable[[], None],
-    key: str,
-    when_idle: bool = False,
-) -> None:
-    """Call `show` again and again while one of these runs moves, and draw the whole page again when one begins or ends:
-    here, or, with `when_idle`, in another tab while nothing moves here. `drawn` is what `run_panel` returned."""
-    active = bool({"queued", "running"} & set(drawn))
-
-    @st.fragment(run_every=seconds_between_looks() if active else None, key=key)
-    def moving() -> None:
-        try:
-            show_new_problem(engine)
-            show()
-        except StoreError as error:
-            st.error(str(error), icon=":material/hard_drive:")
-
-    @st.fragment(run_every=1.0 if active or when_idle else None, key=f"{key} watch")
-    def watch() -> None:
-        with suppress(StoreError):  # the other fragment tells it
-            if _statuses([engine.store.run(spec.id) for spec in specs]) != drawn:
-                st.rerun()
-
-    moving()
-    watch()
+def show_ends(store: Store, runs: Mapping[str, RunSpec]) -> None:
+    """What there is to say of runs, by their names, that did not end well. Raises StoreError."""
+    for name, spec in runs.items():
+        run = store.run(spec.id)
+        if run is not None and run.status in ("diverged", "failed"):
+            st.error(f"{name}: {run.message}", icon=":material/error:")
 
 
 def _statuses(runs: Iterable[Run | None]) -> list[str]:
@@ -96,7 +78,8 @@ def show_trouble() -> None:
         st.error(trouble, icon=":material/hard_drive:")
 
 
-def train(specs: Iterable[RunSpec]) -> None:
+def train(specs: Sequence[RunSpec]) -> None:
+    st.session_state[ASKED] = [spec.id for spec in specs]
     with trouble_kept():
         for spec in specs:
             get_engine().submit(spec)

@@ -6,10 +6,8 @@ import ctypes
 import gc
 import importlib
 import os
-import secrets
 import sys
 import threading
-import time
 
 import streamlit as st
 from threadpoolctl import threadpool_limits
@@ -41,6 +39,11 @@ def get_engine() -> Engine:
         st.error(str(error), title="Runs cannot be kept", icon=":material/hard_drive:")
         st.stop()
     return engine
+
+
+def engine_itself() -> Engine:
+    """The engine, for what is asked outside a page's script. Raises StoreError."""
+    return _engine()
 
 
 @st.cache_resource(show_spinner=False)
@@ -83,26 +86,14 @@ def show_engine_state(engine: Engine) -> None:
 
 
 def show_new_problem(engine: Engine) -> None:
-    """For a part of a page that looks at runs again and again: what went wrong since, unless it is told already."""
+    """For a part of a page that looks again and again at what the workers do: what went wrong since, unless it is told
+    already, and why it may take long."""
     if not st.session_state.get("engine watched"):
         _show_problem(engine)
+    if engine.busy:
+        st.caption(f":material/hourglass_top: {engine.busy}")
 
 
 def _show_problem(engine: Engine) -> None:
     if engine.problem:
         st.warning(engine.problem, icon=":material/cloud_off:")
-
-
-@st.cache_resource(show_spinner=False)
-def _last_looks() -> dict[str, float]:
-    return {}
-
-
-def seconds_between_looks() -> float:
-    """How often a page should look at a running run: slower when many watch, for one process draws for all."""
-    reader = st.session_state.setdefault("reader", secrets.token_hex(8))
-    looks, now = _last_looks(), time.monotonic()
-    looks[reader] = now
-    for other in [key for key, last in list(looks.items()) if now - last > 10]:
-        looks.pop(other, None)
-    return 0.5 if len(looks) <= 4 else 1.0

@@ -78,7 +78,10 @@ function draggable(svg, { move, step, end, cancel = end }) {
     svg.dragging = true;
     point(event);
   };
-  svg.onpointermove = (event) => svg.dragging && point(event);
+  // Handlers are blocks: one that returned false would forbid what the browser does itself, such as Tab.
+  svg.onpointermove = (event) => {
+    if (svg.dragging) point(event);
+  };
   const over = (what) => () => {
     if (!svg.dragging) return;
     svg.dragging = false;
@@ -94,7 +97,9 @@ function draggable(svg, { move, step, end, cancel = end }) {
     const size = event.shiftKey ? 10 : 1;
     step(way[0] * size, way[1] * size);
   };
-  svg.onkeyup = (event) => event.key.startsWith("Arrow") && end();
+  svg.onkeyup = (event) => {
+    if (event.key.startsWith("Arrow")) end();
+  };
 }
 
 // Independent uniform numbers in (0,1) from a seed: the same dots for everybody (mulberry32).

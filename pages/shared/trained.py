@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from pages.shared.address import PageSettings, Setting, plain
 from pages.shared.naming import label, title
+from pages.shared.run_panel import ASKED
 from pages.shared.train_link import TRAIN, link_to, open_on_train
 from vae_core.data import Dataset, load_dataset
 from vae_core.errors import CheckpointError, SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
-from vae_core.shipped import SHIPPED, SPECS, shipped_weights
+from vae_core.shipped import SPECS, WITH_WEIGHTS, shipped_weights
 from vae_core.spec import RunSpec
 from vae_core.values import shown
 
@@ -48,7 +50,8 @@ def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     """Draw the choice and return the specs to show: the shipped decoders, or a run of one's own with those siblings
     that differ in p(x|z,w) alone. Empty where a link names a run that is not here; the page then offers to train it."""
     own = {run.id: run.spec for run in engine.store.trained()}
-    known = own | {spec.id: spec for spec in SHIPPED.values()}
+    known = own | {spec.id: spec for spec in WITH_WEIGHTS.values()}
+    lead_to_own(settings, own)
     asked = settings["run"] or (RunSpec.from_dict(json.loads(settings["spec"])).id if settings["spec"] else "")
     settings["run"] = asked
     st.selectbox(
@@ -68,6 +71,36 @@ def choose_runs(settings: PageSettings, engine: Engine) -> list[RunSpec]:
         return []
     settings["spec"] = known[asked].canonical_json
     return siblings(known[asked], list(known.values()))
+
+
+def asked_for(own: Mapping[str, RunSpec]) -> list[RunSpec]:
+    """Of the runs kept here, those that this visitor asked for when he last pressed to train."""
+    return [own[run_id] for run_id in st.session_state.get(ASKED, []) if run_id in own]
+
+
+def lead_to_own(settings: PageSettings, own: Mapping[str, RunSpec]) -> None:
+    """On a page that shows the shipped decoders: one press shows the visitor's own, once they are ready."""
+    ready = asked_for(own)
+    if ready and not settings["run"] and not settings["spec"]:
+        look = lambda: settings.__setitem__("run", ready[0].id)
+        label = f"Your {named(ready)} ready: look at {'it' if len(ready) == 1 else 'them'}"
+        st.button(label, key="own runs", on_click=look, icon=":material/check_circle:", type="primary")
+
+
+def named(specs: Sequence[RunSpec]) -> str:
+    """`run of Bernoulli is`, or how many runs are."""
+    return f"run of {title(specs[0])} is" if len(specs) == 1 else f"{len(specs)} runs are"
+
+
+def leads_on(specs: Sequence[RunSpec]) -> None:
+    """For a page on which these runs have ended: links to the pages that look into them, opened on them."""
+    ids = [spec.id for spec in specs]
+    what = "its latent space" if len(ids) == 1 else "their latent spaces"
+    with st.container(horizontal=True):
+        walk: dict[str, Any] = {"icon": ":material/scatter_plot:", "query_params": {"run": ids[0]}}
+        st.page_link("pages/latent/page.py", label=f"Walk through {what}", **walk)
+        compare: dict[str, Any] = {"icon": ":material/leaderboard:", "query_params": {"run": ids}}
+        st.page_link("pages/compare/page.py", label="Compare by the probability of the image", **compare)
 
 
 def siblings(spec: RunSpec, others: list[RunSpec]) -> list[RunSpec]:
@@ -127,7 +160,7 @@ def _load(canonical_json: str, step: int, _store: Store) -> VAE:
 def offer_again(spec: RunSpec, error: CheckpointError, engine: Engine) -> None:
     """Tell that a run's weights cannot be read, and offer to train it again in their place."""
     st.error(f"{title(spec)}: {error}", icon=":material/broken_image:")
-    if spec not in SHIPPED.values() and st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
+    if spec not in WITH_WEIGHTS.values() and st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
         engine.store.set_weights_aside(spec.id)
         engine.submit(spec)
         st.switch_page(TRAIN, query_params=link_to([spec]))

@@ -4,10 +4,12 @@ import streamlit as st
 
 from pages.shared.address import PageSettings, choice
 from pages.shared.figures import enlarged
-from pages.shared.naming import title
+from pages.shared.links import target
+from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
-from pages.shared.run_view import heading
+from pages.shared.path import show_next, show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import go_to, minutes, on_tour, tour_begun
 from pages.shared.train_link import TRAIN, link_to
 from pages.shared.words import explanation, show_glossary
 from vae_core.lessons.start import N_DRAWS, load_examples
@@ -24,17 +26,31 @@ def draw_again() -> None:
     st.session_state["draw"] = (st.session_state.get("draw", 0) + 1) % N_DRAWS
 
 
+def doors() -> None:
+    """Where to begin: with the idea, with one's own code, or by the hand."""
+    with st.container(horizontal=True):
+        if st.button("Start from one pixel", type="primary"):
+            st.switch_page(target("one_pixel").script)
+        if st.button("Start from your loss", help="Say what your code does, and read the σ² that it means."):
+            st.switch_page(target("assumed").script)
+        begun = tour_begun()
+        tour = f"Go on with the tour, step {begun}" if begun > 1 else f"Take the tour, about {minutes()} minutes"
+        if st.button(tour, icon=":material/tour:"):
+            go_to(begun)
+
+
 st.title("What exactly is ln p(x|z,w)?")
-st.markdown(
-    "The decoder of a VAE does not draw an image. It computes the **parameters of a distribution over images**. x is "
-    "an image, z its code, w the decoder's weights, and ln p(x|z,w) is the log of the probability, or density, that "
-    "this distribution gives to x. You choose that distribution, and −ln p(x|z,w) goes into the loss. The network "
-    "itself is deterministic; the noise around its output is assumed."
+show_opening(
+    "start",
+    "ln p(x|z,w) is the log of the probability, or density, that this distribution gives to an image x. You choose it, "
+    "and −ln p(x|z,w) goes into the loss.",
 )
+if not on_tour():
+    doors()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     digit = SETTINGS.one_of("digit", "A held-out digit x")
     st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
-    if st.button("Train them yourself", icon=":material/play_arrow:", type="primary"):
+    if st.button("Train them yourself", icon=":material/model_training:"):
         st.switch_page(TRAIN, query_params=link_to(list(SPECS.values())))
 SETTINGS.mirror()
 draw = st.session_state.get("draw", 0)
@@ -42,7 +58,9 @@ for (key, under), column in zip(examples.items(), st.columns(len(examples))):
     name, example = title(SPECS[key]), under[digit]
     real = LIKELIHOODS[key].support is Support.REAL  # a coin's sample is black and white already
     with column, st.container(border=True):
-        heading(SPECS[key])
+        st.markdown(f"#### {name}\n{badge(SPECS[key])}")
+        likelihood = LIKELIHOODS[key]
+        st.latex(rf"\begin{{gathered}}{likelihood.symbol}\\ {likelihood.link}\end{{gathered}}")
         st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
         pictures = [
             (inputs[digit], "input x", f"The held-out digit {digit}"),
@@ -58,6 +76,10 @@ for (key, under), column in zip(examples.items(), st.columns(len(examples))):
                 st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
         st.markdown(explanation(key)[0])
 st.markdown(
+    "z is the image's code, w are the decoder's weights. The network itself is deterministic; the noise around its "
+    "output is assumed."
+)
+st.markdown(
     "The three numbers do not rank the decoders. The first is the log of the **probability** of this black-and-white "
     "image, so it cannot exceed 0. The other two are logs of **densities**, probability per unit of grey multiplied "
     "over 784 pixels (black is 0, white is 1), and a density may exceed 1: at σ = 1 an image's log cannot exceed "
@@ -69,5 +91,6 @@ st.caption(
     f"display; this is draw {draw + 1} of {N_DRAWS} made then. Remake all of it with `python -m vae_core ship`. "
     "Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. Code: `log_prob` in `vae_core/likelihoods/`."
 )
+show_next("start")
 show_glossary()
 show_engine_state(get_engine())

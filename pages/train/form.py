@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -19,11 +20,13 @@ ABOVE = ("dataset", "likelihood", *FIRST)
 WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260}
 
 
-def form(store: Store) -> dict[str, RunSpec]:
-    """Draw the settings and return the spec of each chosen decoder, in order; empty while a setting is refused."""
+def form(store: Store) -> tuple[dict[str, RunSpec], str]:
+    """Draw the settings and return the spec of each chosen decoder, in order; none, and a sentence, while a setting is
+    refused."""
     TRAIN_SETTINGS.follow(lambda address: _opened(address, store))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        _widget("dataset")
+    _widget("dataset", label_visibility="collapsed")
+    chosen = len(TRAIN_SETTINGS["decoders"])
+    with st.popover(f"{chosen} decoder{'s' * (chosen != 1)}", icon=":material/stacked_line_chart:"):
         st.pills(
             "Decoders, p(x|z,w)",
             list(LIKELIHOODS),
@@ -32,20 +35,25 @@ def form(store: Store) -> dict[str, RunSpec]:
             wrap=True,
             **TRAIN_SETTINGS.keep("decoders"),
         )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        for name in FIRST:
-            _widget(name)
-    with st.expander("Advanced", icon=":material/tune:"), st.container(horizontal=True, vertical_alignment="bottom"):
-        for name in SETTINGS:
-            if name not in ABOVE:
+    with st.popover("Settings", icon=":material/tune:", width="content"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            for name in FIRST:
                 _widget(name)
+        st.caption("Advanced")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            for name in SETTINGS:
+                if name not in ABOVE:
+                    _widget(name)
+        specs, refused = _specs()
+        if specs:
+            st.caption(_cost(list(specs.values())))
     TRAIN_SETTINGS.mirror()
-    return _specs()
+    return specs, refused
 
 
-def _widget(name: str) -> None:
+def _widget(name: str, **look: Any) -> None:
     about, rule, kept = SETTINGS[name], SETTINGS[name].rule, TRAIN_SETTINGS.keep(name)
-    how: dict[str, Any] = {"help": about.help, "width": WIDTHS.get(name, 140)}
+    how: dict[str, Any] = {"help": about.help, "width": WIDTHS.get(name, 140), **look}
     if isinstance(rule, Choice):
         st.selectbox(about.label, list(rule.options), format_func=rule.called, **how, **kept)
     elif isinstance(rule, Real):
@@ -54,27 +62,27 @@ def _widget(name: str) -> None:
         st.text_input(about.label, **how, **kept)
 
 
-def _specs() -> dict[str, RunSpec]:
+def _specs() -> tuple[dict[str, RunSpec], str]:
     chosen = [key for key in LIKELIHOODS if key in TRAIN_SETTINGS["decoders"]]
     if not chosen:
-        st.info("Choose at least one decoder to train.", icon=":material/touch_app:")
+        return {}, "Choose at least one decoder to train."
     values = {name: TRAIN_SETTINGS[name] for name in FIELDS}
     try:
         values["hidden"] = read(SETTINGS["hidden"].rule, "hidden", values["hidden"])
-        specs = {key: RunSpec(likelihood=key, **values) for key in chosen}
+        return {key: RunSpec(likelihood=key, **values) for key in chosen}, ""
     except SpecError as error:
-        st.error(str(error), icon=":material/block:")
-        return {}
-    if specs:
-        needs = [cost(spec) for spec in specs.values()]
-        seconds = sum(need.seconds for need in needs)
-        whose = "the largest" if len(needs) > 1 else "the"
-        st.caption(
-            f"About {max(need.parameters for need in needs) / 1e6:.2g} million weights and "
-            f"{max(need.memory_bytes for need in needs) / 1e6:.0f} MB for {whose} VAE, "
-            f"{_duration(seconds)} of one core for all {len(needs)}."
-        )
-    return specs
+        return {}, str(error)
+
+
+def _cost(specs: Sequence[RunSpec]) -> str:
+    needs = [cost(spec) for spec in specs]
+    seconds = sum(need.seconds for need in needs)
+    whose = "the largest" if len(needs) > 1 else "the"
+    return (
+        f"About {max(need.parameters for need in needs) / 1e6:.2g} million weights and "
+        f"{max(need.memory_bytes for need in needs) / 1e6:.0f} MB for {whose} VAE, "
+        f"{_duration(seconds)} of one core for all {len(needs)}."
+    )
 
 
 def _duration(seconds: float) -> str:

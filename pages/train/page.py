@@ -1,16 +1,19 @@
 """Train decoders side by side and watch what changes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
-from pages.shared.run_panel import live, run_panel, show_trouble, train, trouble_kept
+from pages.shared.naming import title
+from pages.shared.path import adds, show_next
+from pages.shared.run_panel import run_panel, show_ends, show_trouble, train, trouble_kept
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.stage.show import stage
 from pages.shared.train_link import TRAIN_SETTINGS
+from pages.shared.trained import leads_on
 from pages.shared.words import show_glossary
+from pages.train.explained import explain
 from pages.train.form import form
-from pages.train.lanes import show_lanes
 from vae_core.errors import StoreError
 from vae_core.spec import RunSpec
 
@@ -25,28 +28,29 @@ def train_longer(specs: Sequence[RunSpec]) -> None:
         train(longer)
 
 
+def set_units(bits: bool) -> None:
+    TRAIN_SETTINGS["units"] = "bits" if bits else "own"
+
+
 st.title("Train decoders side by side")
-st.markdown(
-    "Same data, same seed, same starting weights wherever shapes agree, same z for the new images. Only **p(x|z,w)** "
-    "differs: how many numbers the decoder puts out, and the loss, −E[ln p(x|z,w)] + β·KL. That is how badly a z drawn "
-    "from the encoder's q(z|x) explains x, on average, estimated with L draws, plus how far q(z|x) is from the prior "
-    "N(0, I). Minus the loss at β = 1 is the ELBO. Nats are the units of natural logs."
-)
-show_engine_state(engine)
+toolbar = st.container(horizontal=True, vertical_alignment="bottom")
 try:
-    specs = form(engine.store)
-    show_trouble()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with toolbar:
+        specs, refused = form(engine.store)
         more = f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once."
         drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
-        help = "100 % is the newest picture; drag left to go back in time, also after the run."
-        how: dict[str, Any] = {"format": "%d %%", "width": 300, "key": "share", "persist_state": "page"}
-        share = st.slider("Look back: share of the run", 0, 100, 100, help=help, **how)
-        how = {"default": "mean", "required": True, "key": "prior", "persist_state": "page"}
-        prior = st.segmented_control("New images show", ["mean", "sample"], **how)
+        show_engine_state(engine)
+    if refused:
+        st.error(refused, icon=":material/block:")
+    show_trouble()
     if specs:
-        show = lambda: show_lanes(engine.store, specs, share, prior or "mean")
-        live(engine, list(specs.values()), drawn, show, "lanes", when_idle=True)
+        bits = TRAIN_SETTINGS["units"] == "bits"
+        lanes = {title(spec): spec for spec in specs.values()}
+        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units)
+        show_ends(engine.store, lanes)
+        if set(drawn) == {"done"}:
+            leads_on(list(specs.values()))
+        explain(specs)
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")
     st.stop()
@@ -55,4 +59,5 @@ st.caption(
     "Change the seed for another run. Formulas: Kingma & Welling 2013 (arXiv 1312.6114). "
     "Code: `elbo_terms` in `vae_core/elbo.py`, `log_prob` and `log_mass` in `vae_core/likelihoods/`."
 )
+show_next("train")
 show_glossary()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -18,9 +19,10 @@ from tests.waiting import wait_until
 
 FIRST_PICTURE = """() => new Promise((done) => {
   const button = [...document.querySelectorAll('button')].find((one) => one.innerText.includes('Train'));
+  const stage = [...document.querySelectorAll('*')].find((one) => one.shadowRoot?.querySelector('.stage')).shadowRoot;
   const started = performance.now();
   button.click();
-  const look = () => [...document.querySelectorAll('[class*=st-key-lane_] img')].some((one) => one.naturalWidth)
+  const look = () => [...stage.querySelectorAll('.strip canvas')].some((one) => one.style.visibility === 'visible')
     ? done(performance.now() - started) : requestAnimationFrame(look);
   look();
 })"""
@@ -66,16 +68,16 @@ def measure(page: Page, server: Server) -> None:
     report("a control's rerun, idle, three empty lanes", pill_times(page), "ms", "50")
     page.goto(f"{server.url}/train")
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
-    page.wait_for_load_state("networkidle")
-    report("click on Train to first picture", page.evaluate(FIRST_PICTURE), "ms", "1000")
+    expect(page.locator(".lane")).to_have_count(4)
+    report("click on Train to first picture", page.evaluate(FIRST_PICTURE), "ms", "500")
     began = time.perf_counter()
     expect(page.get_by_role("button", name="Continue", exact=True)).to_be_visible(timeout=300_000)
-    report("the three default lanes to finish", time.perf_counter() - began, "s", "30")
-    report("a control's rerun, idle, three lanes full", switch_times(page), "ms", "")
+    report("the three default lanes to finish", time.perf_counter() - began, "s", "15")
+    report("a control's rerun, idle, three lanes full", pill_times(page), "ms", "")
     page.goto(f"{server.url}/train?epochs=400&decoders=bernoulli&decoders=gaussian_identity")
     page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.locator("[class*=st-key-lane_] img").nth(7)).to_be_visible(timeout=60_000)
-    report("a control's rerun, two runs training", switch_times(page), "ms", "200")
+    expect(page.locator(".strip canvas:visible").nth(7)).to_be_visible(timeout=60_000)
+    report("a control's rerun, two runs training", pill_times(page), "ms", "200")
     app, *children = server.family()
     workers = [child for child in children if child.memory_info().rss > 100e6]
     report("memory of the app process", app.memory_info().rss / 1e6, "MB", "450")
@@ -84,15 +86,11 @@ def measure(page: Page, server: Server) -> None:
     expect(page.get_by_role("button", name="Continue", exact=True)).to_be_visible()
 
 
-def switch_times(page: Page, times: int = 10) -> list[float]:
-    """Milliseconds from a click on the mean-sample switch to the caption that the server sends back for it."""
-    captions = {"sample": "samples from p(x|z,w)", "mean": "means of p(x|z,w)"}
-    return [click_time(page, label, captions[label]) for _ in range(times) for label in captions]
-
-
 def pill_times(page: Page, times: int = 10) -> list[float]:
     """Milliseconds from taking a decoder out, or putting it back, to the page without or with its words."""
     words = "It says, for each pixel, how likely"
+    page.get_by_role("button", name=re.compile(r"\d decoders?$")).click()
+    expect(page.get_by_role("button", name="Bernoulli", exact=True)).to_be_visible()
     return [click_time(page, "Bernoulli", words, there) for _ in range(times) for there in (False, True)]
 
 

@@ -33,9 +33,9 @@ from vae_core.data import Dataset, load_dataset, split
 from vae_core.feed import Feed
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.model import VAE, stream
-from vae_core.spec import RunSpec, make_likelihood
-from vae_core.tiles import png
-from vae_core.training import _Loop, snapshot_stride, train
+from vae_core.runs.messages import pictures
+from vae_core.spec import RunSpec, curve_stride, make_likelihood
+from vae_core.training import _Loop, train
 
 SIDE, HIDDEN, LATENT, BATCH = 28, 400, 20, 128
 N_PIXELS = SIDE**2
@@ -118,12 +118,9 @@ def added_by_log_mass(loop: _Loop) -> str:
         return "not scored"
 
     def snapshot() -> None:
-        measured = loop.evaluate_live()
-        assert measured is not None
+        measured = loop.evaluate(loop.live)
         loop.good = loop.state.capture()
-        for sheet in vars(loop.snapshot(measured).pictures).values():
-            if sheet is not None:
-                png(sheet)
+        pictures(loop.snapshot(measured))
 
     def without() -> None:
         with mock.patch.object(evaluation, "scores", lambda *_: False):
@@ -153,7 +150,7 @@ class Core:
         window = Window(torch.zeros(2, dtype=torch.float64))
         self.state = State(vae, optimiser, stream(spec.seed, "noise"), window)
         self.loop = _Loop(spec, Feed(spec, data, torch.device("cpu")), self.state)
-        self.curve_stride = max(1, snapshot_stride(spec) // 8)
+        self.curve_stride = curve_stride(spec)
 
     def turn(self) -> None:
         torch.set_flush_denormal(True)  # as train() does

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import runtime
+from pages.shared.stage import show
 from tests.waiting import SECONDS
 from vae_core.runs.engine import Engine
 
@@ -32,6 +33,14 @@ def page_links(monkeypatch) -> list[dict[str, Any]]:
     links: list[dict[str, Any]] = []
     monkeypatch.setattr(st, "page_link", lambda page, **how: links.append({"page": page, **how}))
     return links
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What each stage was given, the newest last."""
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(show, "_STAGE", lambda **how: given.append(how["data"]))
+    return given
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def run_it(page: AppTest, engine: Engine) -> list[Run]:
     return [run for run in engine.store.unfinished() if run.id not in before]
 
 
-def test_run_it_trains_both(open_page, engine: Engine) -> None:
+def test_run_it_trains_both(open_page, engine: Engine, stages: list[dict[str, Any]]) -> None:
     page = open_page("assumed", dataset="digits", batch_size="512", latent_dim="3")
     specs = [run.spec for run in run_it(page, engine)]
     assert [(spec.likelihood, spec.beta, spec.dataset) for spec in specs] == [("gaussian_identity", 1, "digits")] * 2
@@ -157,9 +157,14 @@ def test_run_it_trains_both(open_page, engine: Engine) -> None:
         finish(engine, spec.id)
     page.run()
     assert next(button for button in page.button if button.label == "Run it").disabled
-    lanes = text(page)
-    assert "σ = 5.657" in lanes and "σ = 0.21" in lanes
-    assert "**0** of 3 latents active" in lanes
+    lanes = stages[-1]["lanes"]
+    assert [lane["run"] for lane in lanes] == [spec.id for spec in specs]
+    assert [lane["title"] for lane in lanes] == ["What you wrote", "Corrected"]
+    assert [lane["sigma_words"] for lane in lanes] == [
+        f"σ = {sigma} at every pixel, for every z" for sigma in (5.65685, 0.21)
+    ]
+    assert stages[-1]["statuses"] == ["done", "done"]
+    assert engine.store.history(specs[0].id)[-1]["active_latents"] == 0
 
 
 def test_stop(open_page, engine: Engine) -> None:

@@ -126,6 +126,7 @@ def test_names_tell_runs_apart() -> None:
 def test_it_waits_for_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
+        "import streamlit; streamlit.page_link = lambda *_, **__: None\n"  # a page by itself knows no other
         "page = AppTest.from_file('pages/compare/page.py', default_timeout=200)\n"
         "page.query_params['guess'] = 'skip'\n"
         "page.run(); assert not page.exception and page.info\n"

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import pages.train.lanes
+from pages.shared.stage import show
 from pages.shared.train_link import TRAIN_SETTINGS, link_to
 from tests.pages.conftest import ROOT
 from vae_core.catalogue import BINARIZE
@@ -44,7 +44,7 @@ def open_train(open_page, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], li
 
     def open_train(link: str) -> list[RunSpec]:
         shown: list[RunSpec] = []
-        monkeypatch.setattr(pages.train.lanes, "show_lanes", lambda store, specs, *_: shown.extend(specs.values()))
+        monkeypatch.setattr(show, "_lane", lambda name, spec, look: shown.append(spec))
         assert not open_page("train", **parse_qs(link)).warning
         return shown
 

@@ -127,4 +127,6 @@ def assert_ended_as_here(store: Store, spec: RunSpec) -> None:
 
 
 def pngs(snapshot: Snapshot) -> dict[str, bytes]:
-    return {name: png(images) for name, images in vars(snapshot.pictures).items() if images is not None}
+    found = {name: sheet for name, sheet in vars(snapshot.pictures).items() if sheet is not None}
+    exact = found.pop("exact").tobytes()
+    return {"exact": exact} | {name: png(images) for name, images in found.items()}

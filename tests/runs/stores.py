@@ -15,7 +15,7 @@ from vae_core.runs.store import Run, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_SNAPSHOTS, MAX_CURVE = 200, 1000  # what is promised
-SPEC = small(epochs=20)  # 240 steps, 12 an epoch; a snapshot every 32, a point of the curve every 4
+SPEC = small(epochs=20)  # 240 steps, 12 an epoch; here a snapshot every 32, a point of the curve every 4
 NAMES = ("input", "mean", "sample", "prior_mean", "prior_sample")
 
 

@@ -44,8 +44,8 @@ def workers() -> Iterator[Workers]:
         process.wait()
 
 
-def pool_of(workers: Workers, count: int) -> Pool:
-    return Pool(count, workers.start, workers.last_seen, most_bytes=200_000_000)
+def pool_of(workers: Workers, count: int, at_first: int | None = None) -> Pool:
+    return Pool(count, workers.start, workers.last_seen, 200_000_000, at_first or count)
 
 
 def checked_until(pool: Pool, condition: Callable[[], object]) -> None:
@@ -62,6 +62,25 @@ def test_every_place_is_filled_and_left_alone(workers: Workers) -> None:
         pool.check()
     assert len({name for name, _ in workers.started}) == len(workers.started) == 3
     assert [place.process for place in pool.places] == [process for _, process in workers.started]
+
+
+@pytest.mark.parametrize("at_first", [1, 2])
+def test_the_others_start_when_one_is_known(workers: Workers, at_first: int) -> None:
+    """Warming up takes a core; the first run needs one worker."""
+    pool = pool_of(workers, 4, at_first)
+    for _ in range(3):
+        pool.check()
+    assert len(workers.started) == at_first
+    _, process = workers.started[0]
+    process.kill()  # the one that is replaced is no reason to start the others
+    checked_until(pool, lambda: len(workers.started) == at_first + 1)
+    name, process = workers.started[-1]
+    workers.heard[name] = 1.0
+    pool.check()
+    assert len(workers.started) == 5
+    del workers.heard[name]
+    process.kill()  # once begun, all places are kept
+    checked_until(pool, lambda: len(workers.started) == 6)
 
 
 @pytest.mark.parametrize("registered", [False, True])

@@ -115,7 +115,8 @@ def test_an_earlier_run_is_gone_on_from(folder: Path, run_id: str) -> None:
     assert whole is not None
     assert all(tensor.equal(whole.tensors[name]) for name, tensor in weights.tensors.items())
     assert store.curve(spec.id) == [(p.step, p.reconstruction, p.kl) for s in once for p in s.curve]
-    assert [values["step"] for values in store.history(spec.id)] == [snapshot.step for snapshot in once]
+    steps = [snapshot.step for snapshot in once]  # that app took a snapshot half as often
+    assert [values["step"] for values in store.history(spec.id)] == [s for s in steps if s % 32 == 0 or s >= run.step]
 
 
 @pytest.mark.parametrize("start", ["earlier", "new"])

@@ -35,8 +35,8 @@ CONFIG = {
     "distributed.admin.tick.limit": "10s",
     "distributed.admin.system-monitor.interval": "5s",
 }
-# The first is glibc's (give back what is freed); the others keep a worker to one thread.
-ENVIRONMENT = {"MALLOC_TRIM_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# A worker keeps to one thread. (Not glibc's thresholds: set at all, they have it fault its pages in at every step.)
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 MOST_BYTES = 3 * 2**30  # of memory, for one worker
 CHECK_SECONDS = 0.2
 
@@ -47,6 +47,8 @@ def worker_count() -> int:
 
 
 async def _serve() -> None:
+    begun = [_begin_process()]  # the first worker imports what it needs while this process does
+
     import dask
 
     dask.config.set(CONFIG)  # first, for `distributed` reads it when it is imported
@@ -59,9 +61,10 @@ async def _serve() -> None:
     ) as scheduler:
         pool = Pool(
             worker_count(),
-            lambda name: _start_worker(name, scheduler.address, security),
+            lambda name: _send_facts(begun.pop() if begun else _begin_process(), name, scheduler.address, security),
             lambda: {worker.name: worker.last_seen for worker in scheduler.workers.values()},
             MOST_BYTES,
+            at_first=max(1, (os.cpu_count() or 1) // 2),
         )
         facts = {"address": scheduler.address, "workers": worker_count(), **_credentials(security, "client")}
         print(json.dumps(facts), flush=True)
@@ -71,14 +74,19 @@ async def _serve() -> None:
             await asyncio.sleep(CHECK_SECONDS)
 
 
-def _start_worker(name: str, scheduler: str, security: Security) -> subprocess.Popen[bytes]:
-    facts = {"name": name, "scheduler": scheduler, "config": CONFIG, "tls": _credentials(security, "worker")}
-    process = subprocess.Popen(
+def _begin_process() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [sys.executable, "-m", "vae_core.runs.embedded_worker"],
         stdin=subprocess.PIPE,  # stays open: its end is the worker's
         stdout=sys.stderr,  # for the app reads what the cluster prints
         env={**os.environ, **ENVIRONMENT},
     )
+
+
+def _send_facts(
+    process: subprocess.Popen[bytes], name: str, scheduler: str, security: Security
+) -> subprocess.Popen[bytes]:
+    facts = {"name": name, "scheduler": scheduler, "config": CONFIG, "tls": _credentials(security, "worker")}
     assert process.stdin is not None
     with suppress(BrokenPipeError):  # it has ended already, and the pool will see that
         process.stdin.write(json.dumps(facts).encode() + b"\n")

@@ -1,6 +1,7 @@
 """One worker of the embedded cluster: `python -m vae_core.runs.embedded_worker`, a child process of `cluster.py`.
 
-A line of JSON on standard input says whom to serve. The worker ends when that input closes, however the cluster ends.
+A line of JSON on standard input says whom to serve, and may come while the worker warms up. The worker ends when that
+input closes, however the cluster ends.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable
@@ -15,15 +17,21 @@ from typing import Any
 
 
 def main() -> None:
-    facts = json.loads(sys.stdin.readline())
-    when_input_closes(lambda: os._exit(0))  # before the imports: they take seconds
-    asyncio.run(_serve(facts))
+    facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    when_input_closes(lambda: os._exit(0), lambda line: facts.put(json.loads(line)))
+    from vae_core.runs.worker import get_ready
+
+    get_ready()  # takes seconds, while the cluster may still begin
+    asyncio.run(_serve(facts.get()))
 
 
-def when_input_closes(end: Callable[[], None]) -> None:
-    """Call `end` from a thread of its own once whoever holds the other end of standard input has gone."""
+def when_input_closes(end: Callable[[], None], first_line: Callable[[str], None] = lambda _: None) -> None:
+    """Call `end` from a thread of its own once whoever holds the other end of standard input has gone, and before that
+    `first_line` with the first line that comes."""
 
     def wait() -> None:
+        if line := sys.stdin.readline():
+            first_line(line)
         while os.read(sys.stdin.fileno(), 1024):
             pass
         end()

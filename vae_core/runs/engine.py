@@ -11,7 +11,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from vae_core.errors import CheckpointError, DataError, StoreError
 from vae_core.runs import worker
 from vae_core.runs.connection import Connection
 from vae_core.runs.health import Health
+from vae_core.runs.lanes import Launched, newly_limited
 from vae_core.runs.measure import Measurements
 from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, from_wire
 from vae_core.runs.store import Run, Store
@@ -33,19 +34,10 @@ LOST = "Its worker process was lost. It begins again as soon as one is free."
 KILLED = "Its worker process died several times, most likely for want of memory. Try smaller layers."
 
 
-@dataclass
-class Launched:
-    """A run that Dask has."""
-
-    future: Any  # Dask drops the run when we drop this
-    worker: str = ""  # address of the one that began it last; none before it has begun, or when that worker is lost
-    lost: bool = False
-
-
 class Engine(Health):
     """One per app process and folder; but for `wait_until_ready`, all methods return at once.
 
-    `state`, `workers` of `workers_expected`, and `problem` say how it is. Runs train with however many there are.
+    `state`, `workers` of `workers_expected`, `problem` and `busy` say how it is. Runs train with the workers there are.
     """
 
     def __init__(self, store: Store, address: str | None = None):
@@ -60,6 +52,7 @@ class Engine(Health):
         self._stopping: set[str] = set()  # run ids
         self._lock = threading.RLock()  # over the client, what is launched and stopping, and the status of runs
         self._closing, self._wake = threading.Event(), threading.Event()
+        self._pacing = ThreadPoolExecutor(1)  # that nobody waits until workers have heard
         self._to_write: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()  # None: the end
         self._only_app = FileLock(store.folder / "app.lock")
         try:
@@ -106,6 +99,7 @@ class Engine(Health):
         self._to_write.put(None)
         for thread in self._threads:
             thread.join(20)
+        self._pacing.shutdown(wait=False, cancel_futures=True)
         self._connection.end()
         self._only_app.release()
         self.state = "closed"
@@ -148,16 +142,16 @@ class Engine(Health):
         # Asked after that, so that a worker missing from the answer has gone.
         identity = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS)
         workers = identity["workers"]
-        self._slots = len(workers)
+        self._slots, self._training = len(workers), len(began)
+        self._others.look()
         self._judge(len(workers))
         for run_id, address in began.items():
             if address not in workers:
                 self._to_write.put(partial(self._on_lost, run_id, address))
         self._to_write.put(self._launch_waiting)
         for run_id in self._stopping.copy():  # again each time, for a worker that was not there before
-            run = self.store.run(run_id)
-            if run is not None and run.active:
-                client.run(worker.stop, self._token(run), wait=False, on_error="ignore")
+            if (launched := self._launched.get(run_id)) is not None:
+                client.run(worker.stop, launched.token, wait=False, on_error="ignore")
 
     def _disconnect(self) -> None:
         with self._lock:
@@ -172,13 +166,6 @@ class Engine(Health):
 
     # Runs ----------------------------------------------------------------------------------------------------
 
-    def _token(self, run: Run) -> str:
-        """Names one try at a run: Dask's key, and what a stop refers to.
-
-        By the first word Dask knows how long runs take, and puts one beside a measurement rather than another run.
-        """
-        return f"run-{run.id}-{run.attempt}-{self._session}"
-
     def _launch_waiting(self) -> None:
         """Hand waiting runs to Dask, oldest first, but no more than there are workers with nothing to do.
 
@@ -188,23 +175,32 @@ class Engine(Health):
         with self._lock:
             if self._client is None:
                 return
-            for run in self.store.unfinished():
-                if run.id in self._launched:
-                    continue
+            in_line = 0
+            for run in [one for one in self.store.unfinished() if one.id not in self._launched]:
                 if run.id in self._stopping:  # its worker was lost before it could stop
                     self._stopping.discard(run.id)
                     self.store.finish(run.id, "stopped", "Stopped.")
-                    continue
-                if len(self._launched) >= self._slots:
-                    return
-                self._launch(run)
+                elif len(self._launched) < self._slots:
+                    self._launch(run)
+                else:
+                    in_line += 1
+            self._in_line = in_line
 
     def _launch(self, run: Run) -> None:
         checkpoint = self.store.load_weights(run.resume_from) if run.resume_from else None
-        token = self._token(run)
+        # Dask's key, and what a stop refers to: one try at a run. By its first word Dask knows how long runs take, and
+        # puts one beside a measurement rather than another run.
+        token = f"run-{run.id}-{run.attempt}-{self._session}"
         future = self._client.submit(worker.train_run, run.spec.to_dict(), checkpoint, token, key=token, pure=False)
-        self._launched[run.id] = Launched(future)
+        self._launched[run.id] = Launched(run, token, future)
         future.add_done_callback(partial(self._on_done, run))
+
+    def _pace(self) -> None:
+        """Tell the lanes of a press how far they may go."""
+        changed = newly_limited(self._launched.values(), self._cores)
+        if changed and self._client is not None:
+            limits, workers = {one.token: one.limit for one in changed}, [one.worker for one in changed]
+            self._pacing.submit(self._client.run, worker.pace, limits, workers=workers, wait=False, on_error="ignore")
 
     def _forget(self, run_id: str) -> None:
         self._launched.pop(run_id, None)
@@ -217,18 +213,20 @@ class Engine(Health):
     def _on_message(self, message: Message) -> None:
         with self._lock:
             run, launched = self.store.run(message.run), self._launched.get(message.run)
-            if run is None or launched is None or not run.active or message.token != self._token(run):
+            if run is None or launched is None or not run.active or message.token != launched.token:
                 return  # an echo of an earlier try
             if isinstance(message, Said):
                 self.store.set_message(run.id, message.sentence)
             elif isinstance(message, Begun):
                 self.store.begin(run.id, message.step)
-                launched.worker = message.worker
+                launched.worker, launched.step = message.worker, max(0, message.step)
                 if launched.lost:
                     launched.lost = False
                     self.store.set_message(run.id, "")
             elif isinstance(message, Progress):
                 self.store.add_snapshot(run.spec, message)
+                launched.step = message.numbers["step"]
+            self._pace()
 
     def _on_lost(self, run_id: str, address: str) -> None:
         """Its worker has gone: Dask gives the run to another, but meanwhile it waits."""
@@ -242,6 +240,7 @@ class Engine(Health):
             else:
                 self.store.put_back_in_line(run_id, LOST)
                 launched.worker, launched.lost = "", True
+            self._pace()
 
     def _on_done(self, run: Run, future: Any) -> None:
         """In a thread of Dask's, once the task has ended in whatever way."""
@@ -265,6 +264,7 @@ class Engine(Health):
                 else:
                     self._on_error(run, end)
                 self._forget(run.id)
+                self._pace()
         self._launch_waiting()
 
     def _on_error(self, run: Run, error: BaseException) -> None:

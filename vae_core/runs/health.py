@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Literal
+
+from vae_core.runs.load import CORES, OtherPrograms, busy_sentence
 
 State = Literal["starting", "ready", "unreachable", "closed"]
 MISSING_SECONDS = 60.0  # for workers to warm up, or to come back, before the page is told
@@ -18,6 +21,9 @@ class Health:
         self.address = address  # of a scheduler; None: of an embedded cluster
         self.state: State = "starting"
         self.workers, self.workers_expected = 0, 1
+        self._in_line = self._training = 0  # runs that no worker has, and that one has
+        self._others = OtherPrograms()
+        self._cores = CORES if address is None else sys.maxsize  # that the workers share; elsewhere each has its own
         self._problems: dict[str, str] = {}  # what is wrong now, by part: a sentence each
         self._all_came = threading.Event()  # once, at least
         self._complete_at, self._patience = 0.0, NONE_SECONDS  # when all workers were last there
@@ -26,6 +32,14 @@ class Health:
     def problem(self) -> str:
         """What is wrong now and what to do, for the page; empty when all is well."""
         return " ".join(list(self._problems.values()))
+
+    @property
+    def busy(self) -> str:
+        """What makes runs wait or take long though nothing is wrong; empty while workers still warm up, and when
+        nothing does. Other programs are told of where the workers are on this machine."""
+        if self.state != "ready":
+            return ""
+        return busy_sentence(self._in_line, self._training, 0.0 if self.address else self._others.cores)
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Whether all expected workers are warm, within that time."""

@@ -188,15 +188,18 @@ def run_measure(measure: Measure, weights: bytes, arguments: dict[str, Any], tok
     import torch
     from distributed import get_worker
 
-    from vae_core.runs.worker import is_abandoned
+    from vae_core.runs.worker import give_back_memory, is_abandoned
 
     worker, began, told, found = get_worker(), time.monotonic(), 0.0, None
     torch.set_flush_denormal(True)  # as in training, whose thread this may have been
-    for share, found in measure(weights, **arguments):
-        if is_abandoned(worker, token):
-            return None
-        seconds = time.monotonic() - began
-        if not told or seconds - told >= SECONDS_BETWEEN_MESSAGES:
-            told = seconds
-            worker.log_event(TOPIC, {"token": token, "share": share, "seconds": seconds, "found": found})
-    return found
+    try:
+        for share, found in measure(weights, **arguments):
+            if is_abandoned(worker, token):
+                return None
+            seconds = time.monotonic() - began
+            if not told or seconds - told >= SECONDS_BETWEEN_MESSAGES:
+                told = seconds
+                worker.log_event(TOPIC, {"token": token, "share": share, "seconds": seconds, "found": found})
+        return found
+    finally:
+        give_back_memory()

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
+import numpy as np
+
+from vae_core.tiles import png
+
 if TYPE_CHECKING:
     from vae_core.training import Snapshot
 
@@ -28,7 +32,7 @@ class Begun(Message):
 @dataclass(frozen=True, kw_only=True)
 class Progress(Message):  # a snapshot
     numbers: Mapping[str, Any]  # see `numbers` below
-    pictures: Mapping[str, bytes]  # PNGs by name: the fields of `pictures.Pictures`
+    pictures: Mapping[str, bytes]  # see `pictures` below
     curve: Sequence[Sequence[float]]  # step, reconstruction, kl (nats per image) since the snapshot before
     images_per_second: float
 
@@ -52,6 +56,15 @@ def numbers(snapshot: "Snapshot") -> dict[str, Any]:
         "kl_per_latent": evaluation.kl_per_latent.tolist(),
         "active_latents": evaluation.active_latents,
         "sigma": vars(evaluation.sigma) if evaluation.sigma else None,
+    }
+
+
+def pictures(snapshot: "Snapshot") -> dict[str, bytes]:
+    """What a snapshot shows, by the names of the fields of `pictures.Pictures`: PNGs of its images, and its exact
+    numbers as little-endian float32."""
+    found = {name: sheet for name, sheet in vars(snapshot.pictures).items() if sheet is not None}
+    return {
+        name: png(sheet) if sheet.dtype == np.uint8 else sheet.astype("<f4").tobytes() for name, sheet in found.items()
     }
 
 

@@ -37,7 +37,11 @@ class Place:
 
 
 class Pool:
-    """`start` makes a process of that name; `last_seen` says when the scheduler last heard of whom, by name."""
+    """`start` makes a process of that name; `last_seen` says when the scheduler last heard of whom, by name.
+
+    Only `at_first` of them start until one is known there: warming up takes a core for seconds, and the first run need
+    not wait until all are warm.
+    """
 
     def __init__(
         self,
@@ -45,14 +49,18 @@ class Pool:
         start: Callable[[str], subprocess.Popen[bytes]],
         last_seen: Callable[[], Mapping[str, float]],
         most_bytes: int,
+        at_first: int,
     ):
         self.start, self.last_seen, self.most_bytes = start, last_seen, most_bytes
         self.places = [Place(number) for number in range(count)]
+        self.at_once = at_first
 
     def check(self) -> None:
         """Start or end what must be; to be called several times a second."""
         seen = self.last_seen()
-        for place in self.places:
+        if seen:
+            self.at_once = len(self.places)
+        for place in self.places[: self.at_once]:
             if place.process is None:
                 if time.monotonic() >= place.not_before:
                     self._fill(place)

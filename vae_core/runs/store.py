@@ -22,6 +22,7 @@ from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.folders import home
 from vae_core.runs import schema
 from vae_core.runs.messages import Progress
+from vae_core.runs.news import News
 from vae_core.spec import RunSpec, curve_stride, snapshot_stride
 
 RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
@@ -60,12 +61,13 @@ class Run:
 
 
 class Store:
-    """`notice` is a sentence for the page when opening found damage; nothing damaged is ever deleted."""
+    """`notice` is a sentence for the page when opening found damage; nothing damaged is ever deleted. `news` tells of
+    every change to a run, once it can be read."""
 
     def __init__(self, folder: Path | None = None):
         self.folder = folder or home()
         self.path = self.folder / "runs.sqlite3"
-        self.notice = ""
+        self.notice, self.news = "", News()
         with self._as_store_errors():
             (self.folder / "weights").mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
@@ -147,8 +149,8 @@ class Store:
 
     def trained(self) -> list[Run]:
         """Ended runs whose weights are here, newest first."""
-        ended = self._runs("status IN ('done', 'stopped', 'diverged') AND step > 0")
-        return [run for run in reversed(ended) if self.weights_path(run.id).exists()]
+        ended = reversed(self._runs("status IN ('done', 'stopped', 'diverged') AND step > 0"))
+        return [run for run in ended if self.weights_path(run.id).exists()]
 
     def prefix(self, spec: RunSpec) -> Run | None:
         """The run of the same settings, epochs apart, from whose weights this one is soonest done."""
@@ -170,22 +172,26 @@ class Store:
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """The numbers of every kept snapshot, first to last: see `messages.numbers`."""
-        rows = self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,))
         found = []
-        for row in rows:
+        for row in self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,)):
             with suppress(ValueError):  # a damaged snapshot is one fewer
                 found.append(json.loads(row["numbers"]))
         return found
 
     def curve(self, run_id: str) -> list[tuple[int, float, float]]:
         """(step, reconstruction, kl) of training, nats per image."""
-        rows = self._read("SELECT step, reconstruction, kl FROM curve WHERE run = ? ORDER BY step", (run_id,))
-        return [tuple(row) for row in rows]
+        query = "SELECT step, reconstruction, kl FROM curve WHERE run = ? ORDER BY step"
+        return [tuple(row) for row in self._read(query, (run_id,))]
 
     def pictures(self, run_id: str, step: int) -> dict[str, bytes]:
-        """The PNGs of one snapshot by name: the fields of `pictures.Pictures`."""
-        rows = self._read("SELECT name, png FROM pictures WHERE run = ? AND step = ?", (run_id, step))
-        return {row["name"]: row["png"] for row in rows}
+        """What one snapshot shows, by name: see `messages.pictures`."""
+        query = "SELECT name, png FROM pictures WHERE run = ? AND step = ?"
+        return {row["name"]: row["png"] for row in self._read(query, (run_id, step))}
+
+    def exact(self, run_id: str) -> list[tuple[int, bytes]]:
+        """`pictures.Pictures.exact` of every kept snapshot, first to last, by its step."""
+        rows = self._read("SELECT step, png FROM pictures WHERE run = ? AND name = 'exact' ORDER BY step", (run_id,))
+        return [(row["step"], row["png"]) for row in rows]
 
     def weights_path(self, run_id: str) -> Path:
         return self.folder / "weights" / f"{run_id}.safetensors"
@@ -205,6 +211,7 @@ class Store:
                 "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?)",
                 (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
             )
+        self.news.tell(spec.id)
         run = self.run(spec.id)
         assert run is not None
         return run
@@ -220,15 +227,18 @@ class Store:
             db.execute("UPDATE runs SET status = 'running' WHERE id = ?", (run_id,))
             for table in HISTORY:
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run_id, step))
+        self.news.tell(run_id)
 
     def put_back_in_line(self, run_id: str, message: str) -> None:
         """With what it has so far, until it begins again."""
         with self._connect() as db:
             db.execute("UPDATE runs SET status = 'queued', message = ? WHERE id = ?", (message, run_id))
+        self.news.tell(run_id)
 
     def set_message(self, run_id: str, message: str) -> None:
         with self._connect() as db:
             db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run_id))
+        self.news.tell(run_id)
 
     def add_snapshot(self, spec: RunSpec, progress: Progress) -> None:
         """Keep what a worker sent, thinning so that the counts stay bounded."""
@@ -248,6 +258,7 @@ class Store:
             keep_of_curve = keep_stride(step, curve_stride(spec), MAX_CURVE)
             for table, stride in zip(HISTORY, (keep, keep, keep_of_curve)):
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, stride))
+        self.news.tell(run_id)
 
     def finish(self, run_id: str, status: RunStatus, message: str, result: Mapping[str, Any] | None = None) -> None:
         with self._connect() as db:
@@ -255,6 +266,7 @@ class Store:
             db.execute(
                 "UPDATE runs SET status = ?, message = ?, result = ? WHERE id = ?", (status, message, found, run_id)
             )
+        self.news.tell(run_id)
 
     def save_weights(self, run_id: str, data: bytes) -> None:
         path = self.weights_path(run_id)

@@ -6,19 +6,33 @@ loaded: its first snapshot takes tens of milliseconds instead of seconds.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
-from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers, to_wire
+from vae_core.runs.lanes import FREE
+from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, numbers, pictures, to_wire
 
 TOPIC = "vae-runs"
 STOPPED: set[str] = set()  # tokens of runs told to stop, in this worker
+LIMITS: dict[str, int] = {}  # by token of a run in this worker: from what step on it waits for others of its press
+TOLD = threading.Condition()  # that one of the two has changed
+LONGEST_HOLD = 10.0  # seconds at one snapshot: a word that was lost must not hold a run for ever
 
 
 def dask_setup(worker: Any) -> None:
+    get_ready()
+
+
+@cache
+def get_ready() -> None:
+    """Once a process: before it knows its scheduler where that can be, else when it meets it."""
     if sys.platform != "win32":
         os.nice(10)  # pages come before training
     warm_up()
@@ -42,7 +56,24 @@ async def stop(token: str) -> None:
     """Called in every worker by the engine: the run with this token ends before its next step.
 
     A coroutine because Dask sends only those without waiting for the answer."""
-    STOPPED.add(token)
+    with TOLD:
+        STOPPED.add(token)
+        TOLD.notify_all()
+
+
+async def pace(limits: dict[str, int]) -> None:
+    """Called by the engine in the workers of a press: how far each of its lanes may go before the others follow."""
+    with TOLD:
+        LIMITS.update((token, limit) for token, limit in limits.items() if token in LIMITS)
+        TOLD.notify_all()
+
+
+def hold(token: str, step: int, should_stop: Callable[[], bool]) -> None:
+    """Wait at the snapshot of this step until the others of the press are near."""
+    until = time.monotonic() + LONGEST_HOLD
+    with TOLD:
+        while step >= LIMITS[token] and not should_stop() and time.monotonic() < until:
+            TOLD.wait(0.5)  # `should_stop` may turn without a word
 
 
 def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -> Ended:
@@ -51,7 +82,17 @@ def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -
 
     worker = get_worker()
     send = lambda message: worker.log_event(TOPIC, to_wire(message))
-    return run_spec(canonical, checkpoint, token, send, lambda: is_abandoned(worker, token))
+    try:
+        return run_spec(canonical, checkpoint, token, send, lambda: is_abandoned(worker, token))
+    finally:
+        give_back_memory()
+
+
+def give_back_memory() -> None:
+    """To the system, after work, what glibc keeps at hand during it: to give it back at once would have each step fault
+    its pages in anew, and take almost twice as long."""
+    if sys.platform == "linux":
+        getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
 
 
 def is_abandoned(worker: Any, token: str) -> bool:
@@ -72,7 +113,6 @@ def run_spec(
     from vae_core.data import load_dataset
     from vae_core.errors import CheckpointError
     from vae_core.spec import RunSpec
-    from vae_core.tiles import png
     from vae_core.training import Snapshot, train
 
     spec = RunSpec.from_dict(canonical)
@@ -82,6 +122,8 @@ def run_spec(
     about = {"run": spec.id, "token": token}
     say = lambda what, share: send(Said(**about, sentence=f"{what}: {share:.0%}" if what else ""))
     data = load_dataset(spec.dataset, say)
+    LIMITS[token] = FREE  # before the engine hears of it, and may set another
+    should_stop = lambda: token in STOPPED or abandoned()
     send(Begun(**about, step=resume.step if resume else -1))
     first: Snapshot | None = None  # of this go, whose pace is measured from there
 
@@ -91,22 +133,26 @@ def run_spec(
         return Progress(
             **about,
             numbers=numbers(snapshot),
-            pictures={name: png(sheet) for name, sheet in vars(snapshot.pictures).items() if sheet is not None},
+            pictures=pictures(snapshot),
             curve=[[point.step, point.reconstruction, point.kl] for point in snapshot.curve],
             images_per_second=images / seconds if seconds > 0 else 0.0,
         )
 
-    for snapshot in train(spec, data, resume=resume, should_stop=lambda: token in STOPPED or abandoned()):
-        if snapshot.status != "running":
-            STOPPED.discard(token)
-            assert snapshot.checkpoint is not None and snapshot.result is not None
-            return Ended(
-                **vars(progress(snapshot)),
-                status=snapshot.status,
-                message=snapshot.message,
-                weights=snapshot.checkpoint.to_bytes(),
-                result=asdict(snapshot.result),
-            )
-        send(progress(snapshot))
-        first = first or snapshot
-    raise AssertionError("train ends with a last snapshot")
+    try:
+        for snapshot in train(spec, data, resume=resume, should_stop=should_stop):
+            if snapshot.status != "running":
+                assert snapshot.checkpoint is not None and snapshot.result is not None
+                return Ended(
+                    **vars(progress(snapshot)),
+                    status=snapshot.status,
+                    message=snapshot.message,
+                    weights=snapshot.checkpoint.to_bytes(),
+                    result=asdict(snapshot.result),
+                )
+            send(progress(snapshot))
+            first = first or snapshot
+            hold(token, snapshot.step, should_stop)
+        raise AssertionError("train ends with a last snapshot")
+    finally:
+        STOPPED.discard(token)
+        LIMITS.pop(token, None)

@@ -1,0 +1,92 @@
+"""The guided tour by real keys, and links that land at their figure."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages.shared.path import chapters, steps
+from tests.browser.conftest import Server
+
+BAR = ".st-key-tour"
+
+
+def press(page: Page, name: str | re.Pattern[str]) -> None:
+    """A button, by the keyboard alone."""
+    button = page.get_by_role("button", name=name, exact=isinstance(name, str))
+    button.focus()
+    page.keyboard.press("Enter")
+
+
+def at_step(page: Page, place: int) -> None:
+    step = steps()[place - 1]
+    expect(page.locator(BAR)).to_contain_text(f"Tour, step {place} of {len(steps())} (about {step.minutes} min)")
+    path = "" if step.to.page == "start" else step.to.page
+    expect(page).to_have_url(re.compile(rf"/{path}\?(.*&)?tour={place}(&|$)"))
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
+    expect(page.get_by_text("From the link")).to_have_count(0)
+
+
+def test_the_tour_by_keys(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    press(page, re.compile("Take the tour"))
+    for place in range(1, len(steps()) + 1):
+        at_step(page, place)
+        if place == 3:  # its picture, on the page of the step before: its own settings
+            expect(page.get_by_label("a, the raw output", exact=True).first).to_have_value("0.000")
+            page.reload()
+            at_step(page, place)
+            press(page, "Back")
+            at_step(page, place - 1)
+            expect(page.get_by_label("a, the raw output", exact=True).first).to_have_value("0.500")
+            press(page, "Next")
+            at_step(page, place)
+        if place == 5:  # away through the menu: it waits
+            page.get_by_role("link", name="Questions").first.click()
+            expect(page.locator(BAR)).to_contain_text(f"The tour waits at step {place} of {len(steps())}")
+            expect(page).to_have_url(re.compile(r"/questions\?tour=5$"))
+            press(page, "Go on with it")
+            at_step(page, place)
+        if place < len(steps()):
+            press(page, "Next")
+    press(page, "Back")
+    at_step(page, len(steps()) - 1)
+    press(page, "Leave")
+    expect(page.locator(BAR)).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("tour="))
+    page.get_by_role("link", name="Start", exact=True).first.click()
+    press(page, f"Go on with the tour, step {len(steps()) - 1}")  # where it was left
+    at_step(page, len(steps()) - 1)
+    page.goto(f"{server.url}/questions?tour=99")
+    expect(page.get_by_text(f"tour is 99; allowed: a whole number from 1 to {len(steps())}")).to_be_visible()
+    expect(page.locator(BAR)).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("tour="))
+
+
+def test_ways_in_and_on(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    press(page, "Start from your loss")
+    expect(page.get_by_role("heading", name="Which σ² did your loss assume?")).to_be_visible()
+    after = [chapter.page for chapter in chapters()].index("assumed") + 1
+    page.get_by_role("link", name=f"Next: {chapters()[after].name}").click()
+    expect(page).to_have_url(re.compile(rf"/{chapters()[after].page}$"))
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_link_lands_at_its_figure(page: Page, server: Server, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    page.goto(f"{server.url}/questions?search=blur bottleneck")
+    page.evaluate("() => { window.same = true; }")
+    page.locator("summary", has_text=re.compile("blur", re.IGNORECASE)).first.click()
+    page.get_by_text("Just show me").first.click()
+    page.get_by_role("link", name="The same VAE, σ varied").click()
+    expect(page).to_have_url(re.compile(r"/mse\?sigma=0.1&guess=skip$"))
+    expect(page.locator("#training")).to_be_in_viewport()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
+    top = (
+        "() => { const y = document.getElementById('training').getBoundingClientRect().top; return 0 <= y && y < 300; }"
+    )
+    page.wait_for_function(top)
+    assert page.evaluate("() => window.same"), "the app was loaded anew"

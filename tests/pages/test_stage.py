@@ -1,0 +1,155 @@
+"""What a stage is told of its runs, against the run itself and its weights."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pages.shared.stage.answer import answer, pixel
+from pages.shared.stage.show import _looks
+from tests.pages.conftest import ROOT
+from tests.training import DIGITS, saved, small
+from vae_core import LIKELIHOODS, Snapshot, train
+from vae_core.checkpoint import load_vae
+from vae_core.runs.messages import Progress, numbers, pictures
+from vae_core.runs.store import Store
+from vae_core.spec import RunSpec
+
+
+def keep(store: Store, spec: RunSpec) -> list[Snapshot]:
+    """A run as a worker sends it, kept."""
+    store.queue(spec)
+    snapshots = list(train(spec, DIGITS, device="cpu"))
+    for snapshot in snapshots:
+        curve = [[point.step, point.reconstruction, point.kl] for point in snapshot.curve]
+        sent: dict[str, Any] = {"numbers": numbers(snapshot), "pictures": pictures(snapshot), "curve": curve}
+        store.add_snapshot(spec, Progress(run=spec.id, token="", images_per_second=1.0, **sent))
+    store.finish(spec.id, "done", "")
+    return snapshots
+
+
+def told(store: Store, **asked: int) -> tuple[dict[str, Any], bytes]:
+    data = answer(store, asked)
+    (length,) = struct.unpack("<I", data[:4])
+    return json.loads(data[4 : 4 + length]), data[4 + length :]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_every_snapshot_comes_once_with_its_pictures(store: Store, likelihood: str) -> None:
+    spec = small(likelihood=likelihood, epochs=6, binarize="threshold")
+    snapshots = keep(store, spec)
+    header, blobs = told(store, **{spec.id: -1})
+    run = header["runs"][spec.id]
+    assert (run["status"], run["step"]) == ("done", spec.total_steps)
+    assert [one["step"] for one in run["snapshots"]] == [one.step for one in snapshots]
+    for one, snapshot in zip(run["snapshots"], snapshots):
+        means = snapshot.held_out.means
+        assert [one[name] for name in ("reconstruction", "kl", "mse")] == [means.reconstruction, means.kl, means.mse]
+        assert means.log_mass is not None
+        assert one["bits"] == pytest.approx(
+            [-means.log_mass / 64 / np.log(2), (means.kl - means.log_mass) / 64 / np.log(2)]
+        )
+        assert one["parts"].keys() == pictures(snapshot).keys() - {"exact"}
+        start, end = one["parts"]["prior_mean"]
+        sheet = np.asarray(Image.open(io.BytesIO(blobs[start:end])))
+        np.testing.assert_array_equal(sheet[:8, :8], snapshot.pictures.prior_mean[0])
+        np.testing.assert_array_equal(sheet[9:, -8:], snapshot.pictures.prior_mean[11])
+    assert [point[0] for point in run["curve"]] == [point.step for one in snapshots for point in one.curve]
+
+    later, _ = told(store, **{spec.id: snapshots[1].step})
+    assert [one["step"] for one in later["runs"][spec.id]["snapshots"]] == [one.step for one in snapshots[2:]]
+    assert min(point[0] for point in later["runs"][spec.id]["curve"]) > snapshots[1].step
+    nothing, blobs = told(store, **{spec.id: spec.total_steps})
+    assert (nothing["runs"][spec.id]["snapshots"], blobs) == ([], b"")
+    assert nothing["remarks"] == header["remarks"]
+
+
+def test_two_runs_and_one_that_is_not_here(store: Store) -> None:
+    specs = [small(likelihood=key) for key in ("bernoulli", "gaussian_learned")]
+    for spec in specs:
+        keep(store, spec)
+    header, _ = told(store, **{specs[0].id: -1, specs[1].id: -1, "0" * 16: -1})
+    assert header["runs"].keys() == {spec.id for spec in specs}
+    ends = [part for run in header["runs"].values() for one in run["snapshots"] for part in one["parts"].values()]
+    assert all(before[1] == after[0] for before, after in zip(ends, ends[1:]))  # no byte belongs to two
+
+
+def test_who_waits_is_told_its_place(store: Store) -> None:
+    first, second = small(seed=1), small(seed=2)
+    store.queue(first)
+    store.queue(second)
+    runs = told(store, **{first.id: -1, second.id: -1})[0]["runs"]
+    assert [runs[spec.id]["before"] for spec in (first, second)] == [0, 1]
+    assert runs[first.id]["status"] == "queued"
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_pixel_has_the_numbers_of_the_decoder(store: Store, likelihood: str) -> None:
+    spec = small(likelihood=likelihood, epochs=6, binarize="threshold")
+    snapshots = keep(store, spec)
+    found = pixel(store, spec.id, 2, 27)
+    assert found["steps"] == [one.step for one in snapshots]
+    vae = load_vae(saved(snapshots[-1]).to_bytes())
+    x = torch.from_numpy(snapshots[-1].pictures.exact[:, :64])
+    assert found["x"] == x[2, 27].item()
+    with torch.no_grad():
+        whole = vae.decode(vae.encode(x)[0])[2:3]
+        whole_likelihood, pixels = vae.likelihood.log_prob(whole, x[2:3]).item(), range(64)
+    one = type(vae.likelihood)(1, **vae.likelihood.given)
+    each = [pixel(store, spec.id, 2, place) for place in pixels]
+    sum_of_pixels = sum(
+        one.log_prob(torch.tensor([found["outputs"][-1]]), torch.tensor([[found["x"]]])).item() for found in each
+    )
+    assert sum_of_pixels == pytest.approx(whole_likelihood, rel=1e-4, abs=1e-3)
+
+
+def test_pixels_that_are_not_there(store: Store) -> None:
+    spec = small()
+    keep(store, spec)
+    for run, image, place in (("0" * 16, 0, 0), (spec.id, 6, 0), (spec.id, -1, 0), (spec.id, 0, 64), (spec.id, 0, -1)):
+        with pytest.raises(LookupError):
+            pixel(store, run, image, place)
+
+
+def test_a_run_of_an_earlier_app_kept_no_pixels(store: Store) -> None:
+    spec = small()
+    store.queue(spec)
+    earlier = Progress(
+        run=spec.id,
+        token="",
+        numbers={"step": 0, "images_seen": 0, "seconds": 0.0},
+        pictures={"mean": b""},
+        curve=[],
+        images_per_second=0.0,
+    )
+    store.add_snapshot(spec, earlier)
+    assert pixel(store, spec.id, 0, 0) == {"x": None, "steps": [], "outputs": []}
+
+
+def test_lanes_are_told_apart_by_colour_and_dash() -> None:
+    every = [small(likelihood=key) for key in LIKELIHOODS]
+    sigmas = [small(likelihood="gaussian_identity", sigma=sigma) for sigma in (1.0, 0.5, 0.25, 0.1)]
+    for specs in (every, sigmas, [*sigmas, small(likelihood="gaussian_learned")]):
+        looks = [(colour, tuple(dash)) for colour, dash in _looks(specs)]
+        assert len({colour for colour, _ in looks}) == len({dash for _, dash in looks}) == len(specs)
+    assert _looks(every[1:2]) == [_looks(every)[1]]  # a decoder alone has its own
+
+
+def test_every_decoder_has_a_formula_whose_symbols_light_what_there_is() -> None:
+    text = (ROOT / "pages" / "shared" / "formulas.js").read_text(encoding="utf-8")
+    assert re.findall(r"^  (\w+): ", text, re.MULTILINE) == list(LIKELIHOODS)
+    assert set(re.findall(r'symbol\("(\w+)"', text)) == {"x", "z", "mean", "sigma"}
