@@ -27,7 +27,7 @@ def layers(found: Curves, x: dict[str, Any], y: dict[str, Any]) -> list[dict[str
     names = list(found.curves)
     data = {"values": [row for name, curve in found.curves.items() for row in rows(curve, name=name)]}
     scale = lambda i: {"domain": names, "range": [INK[k % len(INK)][i] for k in range(len(names))]}
-    legend = {"orient": "bottom", "title": None} if len(names) > 1 else None
+    legend = {"orient": "bottom", "title": None, "columns": 1} if len(names) > 1 else None
     field = {"field": "name", "type": "nominal", "legend": legend}
     place = {"x": {"field": "x", "type": "quantitative", **x}, "y": {"field": "y", "type": "quantitative", **y}}
     ink = {"color": {**field, "scale": scale(0)}, "strokeDash": {**field, "scale": scale(1)}}
@@ -38,24 +38,29 @@ def layers(found: Curves, x: dict[str, Any], y: dict[str, Any]) -> list[dict[str
             "mark": {"type": "point", "filled": True, "size": 70, "color": QUIET},
             "encoding": place,
         }
-        words: dict[str, Any] = {"mark": {"type": "text", "dy": -12, "fontSize": 13, "color": QUIET}}
+        words: dict[str, Any] = {
+            "mark": {"type": "text", "align": "left", "dx": 8, "dy": -8, "fontSize": 13, "color": QUIET}
+        }
         drawn += [{"data": dots, **point}, {"data": dots, **words, "encoding": {**place, "text": {"field": "text"}}}]
     return drawn
 
 
-def draw(drawn: list[dict[str, Any]], alt: str) -> None:
-    st.vega_lite_chart(pd.DataFrame(), {"layer": drawn}, height=HEIGHT, width=640, alt=alt)
+def draw(drawn: list[dict[str, Any]], alt: str, height: int = HEIGHT) -> None:
+    st.vega_lite_chart(pd.DataFrame(), {"layer": drawn}, height=height, width=640, alt=alt)
 
 
 def curves(found: Curves, x: str, y: str, alt: str, log_x: bool = False) -> None:
-    along = {"title": x, "scale": {"type": "log"} if log_x else {"zero": False, "nice": False}}
-    draw(layers(found, along, {"title": y, "axis": {"tickCount": 4}}), alt)
+    scale = {"type": "log"} if log_x else {"zero": False, "nice": False}
+    along = {"title": x, "scale": scale, "axis": {"tickCount": 7, "grid": not log_x}}
+    draw(layers(found, along, {"title": y, "axis": {"tickCount": 4}}), alt, HEIGHT + 20 * len(found.curves))
 
 
 def bars(values: dict[str, float], x: str, alt: str, sort: bool = False) -> None:
     """Lying, a line each, with its number."""
     y = {"field": "name", "type": "nominal", "title": None, "sort": None if not sort else "-x"}
-    across = {"field": "value", "type": "quantitative", "title": x}
+    ends = [side(0, 1.25 * side(values.values())) for side in (min, max)]  # with room for the numbers
+    room = {"domain": ends, "nice": False}
+    across = {"field": "value", "type": "quantitative", "title": x, "scale": room, "axis": {"tickCount": 5}}
     data = {"values": [{"name": name, "value": value, "text": _number(value)} for name, value in values.items()]}
     bar = {"data": data, "mark": {"type": "bar", "color": INK[0][0]}, "encoding": {"x": across, "y": y}}
     words: dict[str, Any] = {"type": "text", "align": {"expr": "datum.value < 0 ? 'right' : 'left'"}, "color": QUIET}

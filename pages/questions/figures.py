@@ -78,7 +78,9 @@ def shared_unit() -> None:
                 "color": {**colour, "scale": {"range": [INK[0][0], INK[1][0]]}},
             },
         }
-        place.vega_lite_chart(pd.DataFrame(data), spec, height=HEIGHT, alt=f"{link} of four pixels, before and after")
+        place.vega_lite_chart(
+            pd.DataFrame(data), spec, height=HEIGHT + 60, alt=f"{link} of four pixels, before and after"
+        )
 
 
 def grey_pixel() -> None:
@@ -168,7 +170,7 @@ def shipped_blur() -> None:
     mse = questions.by_sigma()["mse"]
     found = {sigma: pictures(spec) for sigma, spec in SIGMA_SPECS.items()}
     shown = {f"σ = {sigma:g}, MSE {mse[sigma]:.3f}": one["mean"] for sigma, one in found.items() if one}
-    pictured(shown, 3, 150)
+    pictured(shown, 3, 140)
     st.caption("Means of shipped runs with 10 latents, alike but for σ; MSE per pixel of black-and-white digits.")
 
 
@@ -216,8 +218,8 @@ def _bounds(names: tuple[str, ...]) -> None:
     lines = {name: (found.ks, every[name]) for name in names}
     lines |= {name: (found.ks, np.full(len(found.ks), value)) for name, value in flat.items()}
     alt = "The log of an average rises with the draws from the ELBO to ln p(x|w); the average of the logs stays"
-    along = {"title": "draws of z", "scale": {"type": "log", "base": 2, "nice": False}}
-    draw(layers(Curves(lines), along, {"title": "nats", "scale": {"zero": False}}), alt)
+    along = {"title": "draws of z", "scale": {"type": "log", "base": 2, "nice": False}, "axis": {"tickCount": 5}}
+    draw(layers(Curves(lines), along, {"title": "nats", "scale": {"zero": False}}), alt, HEIGHT + 60)
     st.caption(
         "One latent, one number x = 2: z ~ N(0, 1), x ~ N(z, 1), q(z|x) = N(0.4, 0.6²), where all is known exactly. "
         "Means over 2,000 repetitions."
@@ -225,7 +227,7 @@ def _bounds(names: tuple[str, ...]) -> None:
 
 
 def white_together() -> None:
-    bars(_neighbours(), "share of draws in which the right one of two neighbours is white", "Neighbours go together")
+    bars(_neighbours(), "how often the right one is white", "Neighbours go together")
 
 
 @st.cache_data(show_spinner="Drawing from the shipped run", max_entries=1)

@@ -17,7 +17,7 @@ def test_gaussians_are_scipys() -> None:
     for name, sigma in (("wide", 1.0), ("narrow", 0.25)):
         x, y = found.curves[name]
         np.testing.assert_allclose(y, stats.norm(0.5, sigma).pdf(x))
-    assert found.points == {"p = 0.368, ln p = −1.00": (0.9, pytest.approx(stats.norm(0.5, 1).pdf(0.9)))}
+    assert found.points == {"ln 0.368 = −1.00": (0.9, pytest.approx(stats.norm(0.5, 1).pdf(0.9)))}
 
 
 @pytest.mark.parametrize(("mu", "sigma"), [(0.5, 1.0), (0.1, 0.3)])

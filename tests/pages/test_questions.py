@@ -93,7 +93,7 @@ def test_every_figure_stands_in_an_answer(open_page) -> None:
         page.session_state[f"questions.guess.{one.key}"] = one.right
     page.run()
     assert not page.exception
-    charts, images = page.get("vega_lite_chart"), page.get("imgs")
+    charts, images = page.get("vega_lite_chart"), page.image
     assert len(charts) + len(images) >= len([one for one in QUESTIONS if one.figure])
     assert all(chart.proto.alt for chart in charts)
 

@@ -35,7 +35,7 @@ def gaussians(sigmas: dict[str, float], mu: float = 0.5, at: float | None = None
     points = {}
     if at is not None:
         height = float(gaussian(at, mu, next(iter(sigmas.values()))))
-        points[f"p = {height:.3g}, ln p = {math.log(height):.2f}".replace("-", "−")] = (at, height)
+        points[f"ln {height:.3g} = {math.log(height):.2f}".replace("-", "−")] = (at, height)
     return Curves({name: (x, gaussian(x, mu, sigma)) for name, sigma in sigmas.items()}, points)
 
 
