@@ -133,7 +133,7 @@ def ask() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         numbered = lambda key: f"{keys.index(key) + 1} · {QUESTIONS[key]}"
         st.selectbox("Question", keys, format_func=numbered, **SETTINGS.keep("question"))
-        st.button("Next", on_click=go_on, icon=":material/arrow_forward:")
+        st.button("Next question", on_click=go_on, icon=":material/arrow_forward:")
     question = SETTINGS["question"]
     if question == "chain":
         show_opening("one_pixel", words[""])

@@ -74,7 +74,7 @@ def test_the_level_that_is_used_is_shown(page: Page, server: Server) -> None:
 
 def test_the_keyboard_goes_in_and_out_and_types(page: Page, server: Server) -> None:
     open_page(page, server, "question=where&decoder=gaussian_learned")
-    page.get_by_role("button", name="Next", exact=True).focus()
+    page.get_by_role("button", name="Next question", exact=True).focus()
     seen: list[str] = []
     while len(seen) < 30 and (not seen or "Draw 200" not in seen[-1]):
         page.keyboard.press("Tab")

@@ -122,7 +122,7 @@ def test_each_question_has_its_words_and_its_states(open_page) -> None:
                 link = {name: str(value) for name, value in one["values"].items()}
                 opened = open_page(PAGE, question=question, **link)
                 assert not opened.warning and values(opened).items() >= one["values"].items()
-        next(button for button in page.button if button.label == "Next").click().run()
+        next(button for button in page.button if button.label == "Next question").click().run()
         assert number == len(QUESTIONS) - 1 or page.query_params["question"] != [question]
     assert page.selectbox(key=f"{PAGE}.question").value == "chain"
     assert not page.exception
