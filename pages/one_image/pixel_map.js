@@ -3,6 +3,7 @@
 
 const AXIS = [-1, 2]; // the x of every density's axis, the same for all
 const TALLEST = 15; // of a density's axis: without a low floor, a peak may be a thousand times as high
+const LIGHTS = { x: "x", mean: "mean", stddev: "sigma", log_prob: "log_prob" }; // a picture, and the symbol it goes with
 const states = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -34,6 +35,7 @@ export default function ({ data, parentElement, setStateValue }) {
   };
   build(view);
   show(view);
+  lighting(root);
 }
 
 // The pixel that is shown: the reader's, or the costliest until one is chosen.
@@ -75,10 +77,13 @@ function build(view) {
     panel.setAttribute("aria-label", decoder.title);
     html(panel, "title", "h4", undefined, decoder.title);
     html(panel, "badge", "span", `badge ${decoder.kind}`, decoder.badge);
-    html(panel, "total", "div", "total", decoder.total);
+    const formula = html(panel, "formula", "div", "formula");
+    if (formula.of !== decoder.key) formula.innerHTML = FORMULAS[(formula.of = decoder.key)];
+    html(panel, "total", "div", "total", decoder.total).dataset.lights = LIGHTS.log_prob;
     const pictures = html(panel, "pictures", "div", "pictures");
     for (const image of decoder.images) view.overlays.push(picture(view, pictures, image.name, image, image.name === "log_prob"));
     decoder.chart = html(panel, "chart", "div", "chart");
+    decoder.chart.dataset.lights = LIGHTS.stddev; // as wide as σ says
     decoder.numbers = html(panel, "numbers", "div", "numbers");
     const button = html(panel, "costliest", "button", "", "Show its costliest pixel");
     button.type = "button";
@@ -93,6 +98,7 @@ function build(view) {
 function picture(view, parent, name, image, tabbed) {
   const { data } = view;
   const figure = html(parent, name, "figure");
+  figure.dataset.lights = LIGHTS[name];
   const frame = html(figure, "frame", "div", "frame");
   const on = (value) => (image.log ? Math.log(value) : value);
   const [low, high] = [on(image.low), on(image.high)];
@@ -187,9 +193,10 @@ function bars(panel, f, x, { likelihood, settings, colour }) {
     if (values.length < 4) part(panel, `mass ${value}`, "text", place, number(p));
   }
   part(panel, "base", "line", { x1: 40, x2: 290, y1: 115, y2: 115, stroke: "var(--st-border-color)" });
-  if (!coin) return mark(panel, across(x), up(0), up(Math.exp(likelihood.log_prob(f, x, settings))), 4);
+  const outline = values.flatMap((value) => [0, Math.exp(likelihood.log_prob(f, value, settings)), 0].map((p) => [across(value), up(p)]));
+  if (!coin) return mark(panel, across(x), up(0), up(Math.exp(likelihood.log_prob(f, x, settings))), 4, outline);
   const grey = !supports(likelihood, x); // between the bars, where there is no probability
-  mark(panel, across(x), up(0), up(grey ? 1 : 0), grey ? 4 : 0);
+  mark(panel, across(x), up(0), up(grey ? 1 : 0), grey ? 4 : 0, outline);
 }
 
 function curve(panel, f, x, { likelihood, settings, colour, peak: ofAny }) {
@@ -205,15 +212,29 @@ function curve(panel, f, x, { likelihood, settings, colour, peak: ofAny }) {
   const inside = likelihood.support === "unit_interval" ? [0, 1] : AXIS; // beyond, there is no density
   const points = places(inside, likelihood.mean(f, settings), likelihood.stddev(f, settings)).map((one) => [across(one), high(one)]);
   part(panel, "line", "path", { d: path(points), fill: "none", stroke: colour, "stroke-width": 2.5 });
-  mark(panel, across(x), up(0), high(x), 5);
+  mark(panel, across(x), up(0), high(x), 5, points);
 }
 
-// Where the observed x stands, and how high its density is there.
-function mark(panel, x, base, y, radius) {
+// Where the observed x stands, and how high its density is there; the word beside it where no line strikes it.
+function mark(panel, x, base, y, radius, points) {
   const line = { x1: x, x2: x, y1: base, y2: y, stroke: "var(--st-text-color)", "stroke-width": 2, "stroke-dasharray": "4 3" };
   part(panel, "observed line", "line", line);
   part(panel, "observed dot", "circle", { cx: x, cy: y, r: radius, fill: "var(--st-text-color)" });
-  const left = x > 200; // keep the words inside
-  const place = { x: x + (left ? -9 : 9), y: Math.max(y - 8, 12), "text-anchor": left ? "end" : "start", "font-weight": 600 };
-  part(panel, "observed", "text", place, radius ? "observed" : "");
+  const [left, top] = free(points, x, y);
+  part(panel, "observed", "text", { x: left, y: top + 12, "font-weight": 600 }, radius ? "observed" : "");
+}
+
+// The place nearest to (x, y), inside the frame, for a word of 56 by 16 that no point of the line falls into.
+function free(points, x, y, [width, height] = [56, 16]) {
+  const dense = points.flatMap(([px, py], i) => {
+    const [qx, qy] = points[i + 1] ?? [px, py];
+    const steps = Math.ceil(Math.hypot(qx - px, qy - py) / 2) || 1;
+    return Array.from({ length: steps }, (_, k) => [px + ((qx - px) * k) / steps, py + ((qy - py) * k) / steps]);
+  });
+  const clear = ([left, top]) => !dense.some(([px, py]) => px > left - 2 && px < left + width + 2 && py > top - 2 && py < top + height + 2);
+  const lefts = [9, 24, 40, 60].flatMap((far) => [x + far, x - far - width]).filter((left) => left > 42 && left + width < 290);
+  const tops = Array.from({ length: 13 }, (_, i) => 4 + 8 * i).filter((top) => top + height < 112); // above the axis
+  const places = lefts.flatMap((left) => tops.map((top) => [left, top]));
+  const far = ([left, top]) => Math.hypot(left + width / 2 - x, top + height / 2 - y);
+  return places.sort((a, b) => far(a) - far(b)).find(clear) ?? places[0];
 }
