@@ -30,6 +30,12 @@ def noise_words(code: LossCode) -> str:
     return f"{SYMBOLS[found.parameter]} = {number(found.value)}"
 
 
+def show_parameter(code: LossCode) -> None:
+    """The parameter and the identity behind it. In the text, a formula breaks where its line is full; displayed, it
+    would be cut."""
+    st.markdown(rf"$\displaystyle {assumed.derivation(code)}$")
+
+
 def show_meaning(code: LossCode, words: Parts) -> None:
     found = meaning(code)
     kind = BADGES[LIKELIHOODS[found.likelihood].support.kind]
@@ -54,7 +60,6 @@ def show_meaning(code: LossCode, words: Parts) -> None:
         times = f"The KL weighs **β = {number(found.value)}** times what the ELBO gives it."
         sentence = "The KL has the weight that the ELBO gives it, **β = 1**." if math.isclose(found.value, 1) else times
         sentence += " A Bernoulli has no width that could absorb this factor." if found.normalised else ""
-    st.latex(assumed.derivation(code))
     st.markdown(sentence)
     if code.span != 1:
         st.markdown(

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.assumed.forecast import noise_left, outlook_of, show_forecast
 from pages.assumed.form import SETTINGS, code_of, fill_in, form, settings_of
 from pages.assumed.gallery import reports
-from pages.assumed.meaning import noise_words, show_meaning
+from pages.assumed.meaning import noise_words, show_meaning, show_parameter
 from pages.assumed.runs import show_runs, specs_of
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
@@ -20,7 +20,10 @@ words = page_words("assumed")
 SETTINGS.follow()
 st.title("Which σ² did your loss assume?")
 show_opening("assumed", words[""])
+answer = st.container()  # in view while the form below is changed
 code = form()
+with answer:
+    show_parameter(code)
 SETTINGS.mirror()
 dataset = SETTINGS["dataset"]
 written, means = st.columns(2, gap="medium")

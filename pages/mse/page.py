@@ -74,7 +74,6 @@ def signed(values: Tensor) -> str:
 
 def show_value(x: Tensor, mu: Tensor) -> None:
     st.subheader("1. The same number, the same gradient")
-    st.markdown(WORDS["The same number"])
     single, double = identities(x, mu)
     left, right = st.columns([1, 2])
     with left, st.container(horizontal=True, gap="small"):
@@ -100,6 +99,8 @@ def show_value(x: Tensor, mu: Tensor) -> None:
             f"What is left is rounding: float32 numbers of this size lie {small(single.spacing)} apart, float64 ones "
             f"{small(double.spacing)}. Each number here is rounded by itself, to 4 and to 10 decimals."
         )
+    st.markdown(WORDS[""])
+    st.markdown(WORDS["The same number"])
     st.markdown(WORDS["The same gradient"])
     with st.container(horizontal=True):
         for gradient, of in ((single.loss_gradient, "½·SSE"), (single.nll_gradient, "−ln N(x; μ, I)")):
@@ -186,8 +187,7 @@ def show_training() -> None:
 SETTINGS.follow()
 engine = get_engine()
 st.title("MSE is a Gaussian; ½·SSE is N(μ, I)")
-show_opening("mse", WORDS[""])
-show_engine_state(engine)
+show_opening("mse")
 data = images()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     number = choose_image(SETTINGS, data.labels, by_class="The first of digit")
@@ -201,3 +201,4 @@ show_sigma(data.x[number], mean, data.never_lit)
 show_training()
 SETTINGS.mirror()
 ending(WORDS)
+show_engine_state(engine)

@@ -57,7 +57,6 @@ def choose(spec: RunSpec) -> tuple[int, int | None]:
         labels = data_of(spec.dataset).labels[split(spec)[1]]  # (n_held_out,)
         by_class = "The first of class" if "fashion" in spec.dataset else "The first of digit"
         number = choose_image(SETTINGS, labels, by_class=by_class)
-        SETTINGS.one_of("z", "z is")
     return number, SETTINGS["draw"] if SETTINGS["z"] == "draw" else None
 
 
@@ -88,7 +87,7 @@ SETTINGS.follow()
 words = page_words("one_image")
 engine = get_engine()
 st.title("One image")
-show_opening("one_image", words["Intro"])
+show_opening("one_image")
 try:
     specs = choose_runs(SETTINGS, engine)
     vaes = {}
@@ -109,9 +108,11 @@ except (StoreError, DataError) as error:
 
 if vaes:
     st.subheader("Which pixels cost how many nats", anchor="map")
-    st.markdown(words["The map"])
     pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
     pixel_map(x.numpy(), views, pixel_number(side), pick)
+    SETTINGS.one_of("z", "z is")
+    st.markdown(words["The map"])
+    st.markdown(words["Intro"])
     for (spec, _), column in zip(views, columns(len(views))):
         column.markdown(f"**{title(spec)}.** {explained(spec)}")
 

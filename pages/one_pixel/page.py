@@ -104,10 +104,8 @@ def likelihood() -> Likelihood:
 
 
 def inputs() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        SETTINGS.one_of("decoder", "Decoder, p(x|z,w)")
-        help = "Of the three hidden units of the tiny network, picture 1."
-        SETTINGS.one_of("activation", "Hidden activation", help=help)
+    help = "Of the three hidden units of the tiny network, picture 1."
+    SETTINGS.one_of("activation", "Hidden activation", help=help)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = partial(SETTINGS.number, step=0.1, format="%.2f")
         number("z", "z", help="What goes into the network. Changing it here leaves a as it is.")
@@ -180,10 +178,12 @@ def show_code() -> None:
 SETTINGS.follow()
 words = page_words("one_pixel")
 st.title("One pixel")
-show_opening("one_pixel", words[""])
+show_opening("one_pixel")
+SETTINGS.one_of("decoder", "Decoder, p(x|z,w)")
+picture()
 inputs()
 SETTINGS.mirror()
-picture()
+st.markdown(words[""])
 st.caption(words["How to use it"])
 for heading in ("Where is the distribution?", "Why a sigmoid?"):
     show_question(heading)
