@@ -73,8 +73,8 @@ for (key, under), column in zip(examples.items(), st.columns(len(examples))):
 if st.button("Train them yourself", icon=":material/model_training:"):
     st.switch_page(TRAIN, query_params=link_to(list(SPECS.values())))
 st.markdown(
-    "You choose the distribution, and −ln p(x|z,w) goes into the loss. z is the image's code, w are the decoder's weights. The network itself is deterministic; the noise around its "
-    "output is assumed."
+    "You choose the distribution, and −ln p(x|z,w) goes into the loss. z is the image's code, w are the decoder's "
+    "weights. The network itself is deterministic; the noise around its output is assumed."
 )
 st.markdown(
     "The three numbers do not rank the decoders. The first is the log of the **probability** of this black-and-white "

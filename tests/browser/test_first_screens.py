@@ -1,4 +1,4 @@
-"""Each page, loaded once and looked at in every size: a figure on the first screen, formulas whole, the menu in reach."""
+"""Each page, loaded once, at every size: a figure on the first screen, formulas whole, the menu in reach."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ FIRST = """(selector) => {
   return first ? [first.top, first.height, Math.min(first.bottom, innerHeight) - Math.max(first.top, 0)] : null;
 }"""
 
-# Formulas with ink outside the text that they stand in, or outside the window.
+# Formulas with ink outside the text that they stand in, or outside the window; a phantom has none.
 CUT = """() => [...document.querySelectorAll('.katex')].filter((formula) => {
   const room = formula.closest('[data-testid=stMarkdownContainer]').getBoundingClientRect();
   const ink = [...formula.querySelectorAll('.katex-html *')]
-    .filter((one) => !one.children.length && one.textContent.trim() && getComputedStyle(one).color !== 'rgba(0, 0, 0, 0)')
+    .filter((one) => !one.children.length && one.textContent.trim())
+    .filter((one) => getComputedStyle(one).color !== 'rgba(0, 0, 0, 0)')
     .map((one) => one.getBoundingClientRect());
   return room.width && ink.some((box) => box.right > Math.min(room.right, innerWidth) + 1 || box.left < room.left - 1);
 }).map((formula) => formula.querySelector('annotation').textContent)"""
@@ -44,25 +45,33 @@ CUT = """() => [...document.querySelectorAll('.katex')].filter((formula) => {
 LABELS = ".role-axis-label text, .xtick text, .ytick text, .x2tick text, .y2tick text"
 
 
-def figure_shows(page: Page, name: str) -> bool:
-    found = page.evaluate(FIRST, FIGURES.get(name, DRAWN))
-    return found is not None and found[2] >= min(LEAST, found[1]) - 1
+def first_figure_shows(page: Page, name: str) -> None:
+    def shows() -> bool:
+        return first() is not None and first()[2] >= min(LEAST, first()[1]) - 1
+
+    first = lambda: page.evaluate(FIRST, FIGURES.get(name, DRAWN))
+    wait_until(shows, how=lambda: f"top, height, height in view: {first()} at {page.viewport_size}")
 
 
-def fits(page: Page) -> bool:
-    wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-    return wide <= 0 and not page.evaluate(CUT)
+def everything_fits(page: Page) -> None:
+    def fits() -> bool:
+        wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        return wide <= 0 and not page.evaluate(CUT)
+
+    wait_until(fits, how=lambda: f"formulas cut: {page.evaluate(CUT)} at {page.viewport_size}")
+
+
+def has_scheme(page: Page, scheme: str) -> None:
+    red = "() => Number(getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/)[0])"
+    wait_until(lambda: (page.evaluate(red) < 128) == (scheme == "dark"))
 
 
 def at_each_size(page: Page, name: str, first_screen: bool = True) -> None:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
-        wait_until(lambda: fits(page), how=lambda: f"at {width}: {page.evaluate(CUT)}")
+        everything_fits(page)
         if first_screen and (width, height) in (SIZES[0], SIZES[-1]):
-            wait_until(
-                lambda: figure_shows(page, name),
-                how=lambda: f"at {width}: {page.evaluate(FIRST, FIGURES.get(name, DRAWN))}",
-            )
+            first_figure_shows(page, name)
     page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
 
 
@@ -75,7 +84,7 @@ def test_a_page_at_every_size(page: Page, server: Server, name: str) -> None:
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
     if name in TOUR:
         expect(page.locator(".st-key-tour")).to_contain_text(f"step {TOUR[name]} of")
-        wait_until(lambda: figure_shows(page, name), how=lambda: str(page.evaluate(FIRST, FIGURES.get(name, DRAWN))))
+        first_figure_shows(page, name)
         page.get_by_role("button", name=re.compile("^(Leave|Finish)$")).click()
         expect(page.locator(".st-key-tour")).to_have_count(0)
     box = page.locator("h1").bounding_box()
@@ -91,10 +100,9 @@ def test_a_page_at_every_size(page: Page, server: Server, name: str) -> None:
     labels = page.locator(LABELS).all_text_contents()
     numbers = [label for label in labels if re.fullmatch(r"[−-]?[\d.,]+", label)]
     assert not [label for label in numbers if len(label) > 7]
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        red = "() => Number(getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/)[0])"
-        wait_until(lambda: (page.evaluate(red) < 128) == (scheme == "dark"))
+    has_scheme(page, "light")
+    page.emulate_media(color_scheme="dark")
+    has_scheme(page, "dark")
 
 
 def test_every_page_is_in_the_menu_or_one_press_away(page: Page, server: Server) -> None:
