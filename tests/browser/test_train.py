@@ -8,7 +8,7 @@ import psutil
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Server
-from tests.browser.stages import LANES, button, lane, open_train, passed, picture, shown, step
+from tests.browser.stages import LANES, button, lane, open_train, passed, picture, shown, stands_whole, step
 from tests.waiting import SECONDS, wait_until
 
 
@@ -24,8 +24,7 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
         wait_until(partial(passed, page, key, 0))
 
     # All of it on the first screen, and it changes in place: nothing moves, no canvas is another one.
-    bottom = page.locator(".shared").bounding_box()
-    assert bottom and bottom["y"] + bottom["height"] <= 800
+    stands_whole(page)
     canvases = page.locator(".strip canvas")
     canvases.evaluate_all("all => all.forEach(one => { one.marked = true })")
     before, earlier = picture(page, "bernoulli", "mean"), shown(page)

@@ -22,7 +22,7 @@ from vae_core.runs.store import Run
 
 
 def latex(page: AppTest) -> str:
-    return "\n".join(element.value for element in page.latex)
+    return "\n".join(element.value for element in page.markdown if element.value.startswith("$"))
 
 
 def everything(page: AppTest) -> str:
