@@ -19,9 +19,8 @@ QUERY = {"assumed": "weight=0.00025&pixels=mean&latents=mean&pixel_range=0..255&
 SIZES = [(1280, 800), (1024, 800), (768, 800), (641, 800), (360, 740)]
 LEAST = 120  # pixels of the first figure; of a smaller one, all
 
-# What counts as a figure where a page begins with none of these: the identity that the form works out, and the list of
-# beliefs, which is what there is to press.
-FIGURES = {"assumed": ".katex", "questions": "[data-testid=stExpander]"}
+# What counts as a figure where a page begins with none of these: the list of beliefs, which is what there is to press.
+FIGURES = {"questions": "[data-testid=stExpander]"}
 DRAWN = "img, [data-testid=stVegaLiteChart], [data-testid=stPlotlyChart], [data-testid^=stBidiComponent]"
 
 FIRST = """(selector) => {
