@@ -40,6 +40,7 @@ def test_predict_reveal_and_follow(page: Page, server: Server) -> None:
     open_question(page, "KL = 0 means the bound is tight")
     page.get_by_text("Just show me").click()
     page.get_by_role("link", name="Train into collapse").click()
+    page.get_by_role("button", name="Settings").click()
     expect(page.get_by_label("β", exact=True)).to_have_value("100")
     assert "variance_floor" not in page.url  # a link says all that differs from the defaults
 
