@@ -135,7 +135,7 @@ def _under(keys: list[str]) -> None:
 def new_images() -> None:
     found = pictures(SPECS["bernoulli"])
     assert found is not None
-    pictured({"means at z ~ N(0, I)": found["prior_mean"], "means at encoded z": found["mean"]}, 6, 300)
+    pictured({"means at z ~ N(0, I)": found["prior_mean"], "means at z = m of held-out images": found["mean"]}, 6, 300)
 
 
 def weight_and_kl() -> None:
@@ -171,7 +171,7 @@ def shipped_blur() -> None:
     found = {sigma: pictures(spec) for sigma, spec in SIGMA_SPECS.items()}
     shown = {f"σ = {sigma:g}, MSE {mse[sigma]:.3f}": one["mean"] for sigma, one in found.items() if one}
     pictured(shown, 3, 140)
-    st.caption("Means of shipped runs with 10 latents, alike but for σ; MSE per pixel of black-and-white digits.")
+    st.caption("Means at z = m of shipped runs with 10 latents, alike but for σ; held-out MSE per pixel at drawn z.")
 
 
 def narrow() -> None:
