@@ -50,7 +50,7 @@ SETTINGS = PageSettings(
         "guess": choice(list(GUESSES), None),
     },
 )
-WIDGET = widget("mse", "sigma", "svg", "canvas", "likelihoods")
+WIDGET = widget("mse", "sigma", "svg", "canvas", "likelihoods", "lighting")
 WORDS = page_words("mse")
 
 

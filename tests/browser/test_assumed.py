@@ -42,12 +42,12 @@ def test_both_runs_go_live_side_by_side(page: Page, server: Server) -> None:
     open_assumed(page, server, "dataset=digits&batch_size=512")
     page.get_by_role("button", name="Run it").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    wrote, corrected = page.locator(".st-key-run_what"), page.locator(".st-key-run_corrected")
+    wrote, corrected = (page.locator(f'.lane[aria-label="{name}"]') for name in ("What you wrote", "Corrected"))
     for lane in (wrote, corrected):
-        expect(lane.locator("img").first).to_be_visible()
-        expect(lane).to_contain_text("Done: 120 steps")
-    expect(wrote).to_contain_text("per pixel; 0 of 10 latents active")
-    expect(corrected).not_to_contain_text("per pixel; 0 of 10")
+        expect(lane.locator(".strip canvas:visible").first).to_be_visible()
+        expect(lane).to_contain_text("done: 120 steps")
+    expect(wrote).to_contain_text("· 0 of 10 latents active")
+    expect(corrected).not_to_contain_text("· 0 of 10 latents")
     expect(page.get_by_role("button", name="Run it")).to_be_disabled()
 
 

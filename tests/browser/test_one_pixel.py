@@ -139,8 +139,8 @@ def test_a_drag_is_told_to_the_server_once_and_only_at_its_end(page: Page, serve
     assert 1 <= held["drawn"] - drawn <= frames + 2, "at most one drawing a frame"
     page.mouse.up()
     expect(page.get_by_role("spinbutton", name="a, the raw output")).to_have_value(f"{held['a']:.3f}")
-    assert sent.count == before + 1
     expect(page).to_have_url(re.compile(rf"a={held['a']:g}(&|$)"))
+    assert sent.count == before + 1
     expect(page.locator(".said")).to_contain_text(f"Now a = {held['a']:.3f} (was 0.500). ln p = ")
     assert numbers(page)["a"] == held["a"]
     box = page.get_by_role("spinbutton", name="a, the raw output")
