@@ -200,7 +200,7 @@ def two_rankings() -> None:
     for kind, values in questions.two_rankings().items():
         name = {"density": "ELBO of the density, nats", "probability": "ELBO of the stored image's probability, nats"}
         bars(values, name[kind], f"Shipped runs by the {name[kind]}", sort=True)
-    st.caption("The same shipped runs, in two orders. The levels here are black and white.")
+    st.caption("Shipped runs, in two orders; the Bernoulli has no density. The levels are black and white.")
 
 
 def evidence() -> None:

@@ -6,7 +6,7 @@ const TALLEST = 15; // of a density's axis: without a low floor, a peak may be a
 function height(f, x, { likelihood, settings }) {
   if (!supports(likelihood, x, settings)) return "x_d is neither 0 nor 1, so it has no probability here; the formula alone gives";
   const p = number(Math.exp(likelihood.log_prob(f, x, settings)));
-  if (!valuesOf(likelihood, settings)) return `its density at x_d = ${p} per unit of grey`;
+  if (!valuesOf(likelihood, settings)) return `its density at x_d is ${p} per unit of grey`;
   return `p(x_d = ${number(x)}|z,w) = ${likelihood.height(x, settings)} = ${p}`;
 }
 
