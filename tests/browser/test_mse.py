@@ -148,6 +148,8 @@ def test_dragging_asks_nothing_of_the_server(page: Page, server: Server, found: 
     sigma = number(page, "sigma")
     expect(page).to_have_url(re.compile(f"sigma={sigma:g}(&|$)"))
     expect(sigma_box(page)).to_have_value(f"{sigma:g}")
+    excess = page.locator("b.excess").inner_text()
+    expect(page.locator(".heard")).to_contain_text(f"At σ {sigma:g}: {excess} nats above the least")
     assert number(page, "sigma") == sigma
 
 
