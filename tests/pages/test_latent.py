@@ -97,7 +97,7 @@ def test_an_image_that_is_not_there_is_told(open_page) -> None:
 )
 def test_a_bad_z_in_a_link_is_told(open_page, z: str) -> None:
     page = open_page("latent", z=z)
-    assert "z is " in page.warning[0].value and "allowed: up to two latents" in page.warning[0].value
+    assert "at is " in page.warning[0].value and "allowed: up to two latents" in page.warning[0].value
 
 
 def test_z_in_a_link_is_read_as_written() -> None:
