@@ -115,7 +115,7 @@ def test_another_run_that_is_not_here(open_page) -> None:
 
 
 def test_two_runs_side_by_side(open_page) -> None:
-    page = open_page("latent", view="compare", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
+    page = open_page("latent", view="compare", latents="10", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
     assert not page.warning
     headings = [element.value for element in page.markdown if element.value.startswith("#### ")]
     assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, covariance σ²I, σ = 0.1"]
