@@ -19,5 +19,6 @@ def test_digits_and_draws(page: Page, server: Server) -> None:
     expect(page.get_by_alt_text("The held-out digit 7")).to_have_count(3)
     page.get_by_role("button", name="Train them yourself").click()
     expect(page.get_by_role("heading", name="Train decoders side by side")).to_be_visible()
+    page.get_by_role("button", name="Settings").click()
     expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("40")  # the settings of what was just seen
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("1")
