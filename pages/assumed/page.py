@@ -33,7 +33,7 @@ with figure:
     show_noise(code)
 with written:
     st.subheader("What you wrote")
-    st.code(assumed.lines_written(code), language="python", wrap_lines=True)
+    st.code(assumed.lines_written(code), language=None, wrap_lines=True)
     st.markdown(words["The rule"])
 with means:
     st.subheader("What it assumes", anchor="meaning")
@@ -48,7 +48,7 @@ st.subheader("What will happen")
 show_forecast(codes, outlook, dataset, words)
 st.subheader(f"The {better.lower()} lines")
 st.markdown(words["Better lines"])
-st.code(assumed.lines_corrected(code, noise), language="python", wrap_lines=True)
+st.code(assumed.lines_corrected(code, noise), language=None, wrap_lines=True)
 if noise:
     st.caption(
         f"{noise_words(right)}: the error of {code.latent_dim} principal components on these images. It is a "

@@ -53,8 +53,8 @@ def _compared(specs: Mapping[str, RunSpec]) -> None:
     if len(set(kinds)) > 1:
         st.markdown(
             ":orange-badge[not on one axis] Reconstruction terms stay in their own lanes. "
-            f"{' '.join(sentence for kind, sentence in KINDS.items() if kind in kinds)} A difference between them means "
-            "nothing."
+            + " ".join(sentence for kind, sentence in KINDS.items() if kind in kinds)
+            + " A difference between them means nothing."
         )
     if kinds.count("density") > 1 and not noisy:
         st.markdown(

@@ -19,7 +19,7 @@ QUERY = {"assumed": "weight=0.00025&pixels=mean&latents=mean&pixel_range=0..255&
 SIZES = [(1280, 800), (1024, 800), (768, 800), (641, 800), (360, 740)]
 LEAST = 120  # pixels of the first figure; of a smaller one, all
 
-# What counts as a figure where a page begins with none of these: the list of beliefs, which is what there is to press.
+# What counts as a figure where a page begins with no other: the list of beliefs, which is what there is to press.
 FIGURES = {"questions": "[data-testid=stExpander]"}
 DRAWN = "img, [data-testid=stVegaLiteChart], [data-testid=stPlotlyChart], [data-testid^=stBidiComponent]"
 
