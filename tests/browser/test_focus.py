@@ -18,8 +18,8 @@ RINGS = """() => {
     one.focus();
     const rings = [one, one.closest('label')].filter(Boolean).map((each) => getComputedStyle(each));
     const ring = rings.find((style) => style.outlineStyle === 'solid') ?? rings[0];
-    const page = getComputedStyle(document.querySelector('.stApp')).backgroundColor;
-    return [one.outerHTML.slice(0, 90), parseFloat(ring.outlineWidth), ring.outlineStyle, hex(ring.outlineColor), hex(page)];
+    const page = hex(getComputedStyle(document.querySelector('.stApp')).backgroundColor);
+    return [one.outerHTML.slice(0, 90), parseFloat(ring.outlineWidth), ring.outlineStyle, hex(ring.outlineColor), page];
   });
 }"""
 DARK = """(dark) => dark ===
