@@ -1,4 +1,7 @@
-"""The latent page in a browser: what is drawn is what torch says, and nothing is sent while z is moved."""
+"""The latent page in a browser: what is drawn is what torch says, and nothing is sent while z is moved.
+
+Long because the same page is walked by pointer, by keys and by touch, each from the first press to the last.
+"""
 
 from __future__ import annotations
 
