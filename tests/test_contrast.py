@@ -52,5 +52,6 @@ def test_words_can_be_read(scheme: str) -> None:
     for colour in ("blue", "violet", "orange", "gray"):
         badge = (theme[f"{colour}TextColor"], theme[f"{colour}BackgroundColor"], 1.0)
         pairs |= {f"a {colour} badge": badge, f"{colour} words": (badge[0], theme["backgroundColor"], 1.0)}
+    assert contrast(theme["primaryColor"], theme["backgroundColor"]) >= 3  # of the ring around what has the focus
     faint = {name: round(contrast(*pair), 2) for name, pair in pairs.items() if contrast(*pair) < LEAST}
     assert not faint

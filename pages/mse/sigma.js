@@ -29,10 +29,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const tell = () => {
     if (one.sigma === one.told) return;
     one.sent.add((one.told = one.sigma));
-    release();
-  };
-  const release = () => {
-    find("heard").textContent = sentence(find);
+    find("heard").textContent = find("curve").getAttribute("aria-valuetext"); // once let go, for who listens
     setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
   };
   const show = () => {
@@ -54,7 +51,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     one.draw = (one.draw + 1) % data.n_draws;
     one.noise = noise(one.draw, data.n_pixels);
     show();
-    release();
+    find("heard").textContent = `Another draw: ${find("sample-outside").textContent} of its pixels lie outside 0 to 1.`;
+    setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
   };
   picture(find("x"), data.x, `The input x, held-out image ${data.image}`);
   picture(find("mean"), data.mean, "The decoder's mean of that image");
@@ -85,12 +83,6 @@ function showNumbers(find, data, sigma, nll, least) {
   number(find("nll"), nll(sigma), digits(nll(sigma), 1));
   number(find("excess"), nll(sigma) - least, digits(Math.max(0, nll(sigma) - least), 1));
   number(find("best"), data.best_sigma, data.best_sigma.toPrecision(3));
-}
-
-// What a listener is told when pointer or key is let go; while it moves, the slider says its own value.
-function sentence(find) {
-  const [sigma, excess, share] = ["sigma", "excess", "sample-outside"].map((name) => find(name).textContent);
-  return `At σ ${sigma}: ${excess} nats above the least; ${share} of this sample's pixels lie outside 0 to 1.`;
 }
 
 function showCurve(svg, data, sigma, nll, x, y) {
