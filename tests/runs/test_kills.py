@@ -168,7 +168,7 @@ def test_workers_that_cannot_start_are_told_of(offline: Path, tmp_path: Path, mo
     monkeypatch.setattr(health, "NONE_SECONDS", 2.0)
     monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.1)
     with monkeypatch.context() as broken:
-        broken.setenv("DASK_DISTRIBUTED__WORKER__RESOURCES", "'not what a worker expects'")
+        broken.setenv("DASK_DISTRIBUTED__WORKER__TRANSFER__MESSAGE_BYTES_LIMIT", "'no size'")
         with app(tmp_path) as engine:
             told = wait_until(lambda: engine.problem)
             assert f"Only 0 of {worker_count()} training processes" in told
