@@ -26,7 +26,7 @@ dataset = SETTINGS["dataset"]
 written, means = st.columns(2, gap="medium")
 with written:
     st.subheader("What you wrote")
-    st.code(assumed.lines_written(code), language="python", wrap_lines=True)
+    st.code(assumed.lines_written(code), language=None, wrap_lines=True)
     st.markdown(words["The rule"])
 with means:
     st.subheader("What it assumes", anchor="meaning")
@@ -41,7 +41,7 @@ st.subheader("What will happen")
 show_forecast(codes, outlook, dataset, words)
 st.subheader(f"The {better.lower()} lines")
 st.markdown(words["Better lines"])
-st.code(assumed.lines_corrected(code, noise), language="python", wrap_lines=True)
+st.code(assumed.lines_corrected(code, noise), language=None, wrap_lines=True)
 if noise:
     st.caption(
         f"{noise_words(right)}: the error of {code.latent_dim} principal components on these images. It is a "

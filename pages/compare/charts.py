@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared.figures import COLOURS
+from pages.shared.figures import COLOURS, QUIET, readable
 from vae_core.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon")
-QUIET = "#888888"  # of what is no run: a baseline, a diagonal
 
 
 @dataclass(frozen=True)
@@ -47,4 +46,4 @@ def figure(x: str, y: str, height: int, legend: bool = True, **layout: Any) -> F
 
 
 def draw(drawn: Figure, key: str, alt: str) -> None:
-    st.plotly_chart(drawn, key=key, alt=alt, config={"displaylogo": False, "displayModeBar": False})
+    st.plotly_chart(readable(drawn), key=key, alt=alt, config={"displaylogo": False, "displayModeBar": False})

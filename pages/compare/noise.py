@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.compare.asking import Question, answers
-from pages.compare.charts import QUIET, Look, draw, figure, looks
+from pages.compare.charts import Look, draw, figure, looks
+from pages.shared.figures import QUIET
 from pages.shared.words import Parts
 from vae_core.lessons.compare_measures import noise
 from vae_core.lessons.compare_verdict import overall_sigma

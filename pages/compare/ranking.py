@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.compare.charts import QUIET, SYMBOLS, looks
+from pages.compare.charts import SYMBOLS, looks
+from pages.shared.figures import QUIET, VEGA_TEXT
 from pages.shared.naming import BADGES, ln_p_is
 from pages.shared.numbers import nats
 from pages.shared.words import Parts
@@ -95,7 +96,7 @@ def _rows(rows: list[dict[str, Any]], title: str, marks: list[dict[str, Any]], k
     for mark in marks:
         encoding = {"x": x, "y": y, **mark.get("encoding", {})}
         layers.append(mark | {"encoding": {name: how for name, how in encoding.items() if how is not None}})
-    st.vega_lite_chart(pd.DataFrame(rows), {"layer": layers}, height=ROW * len(rows) + 75, key=key, alt=alt)
+    st.vega_lite_chart(pd.DataFrame(rows), {"layer": layers} | VEGA_TEXT, height=ROW * len(rows) + 75, key=key, alt=alt)
 
 
 # In words ------------------------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from pages.compare.charts import QUIET, draw, figure, looks
+from pages.compare.charts import draw, figure, looks
 from pages.compare.runs import trail_of
+from pages.shared.figures import QUIET
 from pages.shared.words import Parts
 from vae_core.lessons.compare import Baselines, RateDistortion
 from vae_core.runs.engine import Engine

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.experiments.parts import BADGES, GREY, Answer, baseline, chart, number, show_pictures, table, told
-from pages.shared.figures import COLOURS
+from pages.experiments.parts import BADGES, Answer, baseline, chart, number, show_pictures, table, told
+from pages.shared.figures import COLOURS, QUIET
 from pages.shared.numbers import RAISED, nats
 from vae_core.lessons.experiments import (
     Row,
@@ -50,7 +50,7 @@ def show_charts(rows: dict[str, Row], revealed: bool) -> None:
     legend = {"legend": {"title": None, "orient": "top", "offset": 2, "symbolType": "stroke", "symbolSize": 400}}
     parts = {
         "strokeDash": by_part([[4, 3], [1, 0]]) | legend,
-        "color": by_part([GREY, COLOURS["gaussian_learned"]]) | legend,
+        "color": by_part([QUIET, COLOURS["gaussian_learned"]]) | legend,
     }
     left, middle, right = st.columns(3)
     with left:

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.experiments.parts import BADGES, GREY, Answer, baseline, chart, number, show_pictures, table, told
-from pages.shared.figures import COLOURS, enlarged
+from pages.experiments.parts import BADGES, Answer, baseline, chart, number, show_pictures, table, told
+from pages.shared.figures import COLOURS, QUIET, enlarged
 from pages.shared.naming import ln_p_is
 from pages.shared.numbers import nats
 from vae_core.lessons.experiments import Row, grey_rows, late_rise, priced, share_of_levels
@@ -81,18 +81,18 @@ def show_prices(rows: dict[str, Row]) -> None:
         "encoding": {"x": x, "y": y, "color": colour, "shape": of_decoder},
     }
     labels = {
-        "mark": {"type": "text", "dx": 26, "color": GREY},
+        "mark": {"type": "text", "dx": 26, "color": "currentColor"},
         "encoding": {"x": x, "y": y, "text": {"field": "text"}},
     }
     none = {
         "data": {"values": [{"run": name} for name in rows if name not in found]},
-        "mark": {"type": "text", "align": "left", "color": GREY, "text": "none"},
+        "mark": {"type": "text", "align": "left", "color": "currentColor", "text": "none"},
         "encoding": {"x": {"value": 6}, "y": y},
     }
     known = baseline(rows[NAMES["logistic"]].spec)
     lines = {
         "data": {"values": [{"bits": known.uniform_bits}, {"bits": known.histogram_bits}]},
-        "mark": {"type": "rule", "strokeDash": [4, 3], "color": GREY},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "color": QUIET},
         "encoding": {"x": x},
     }
     st.markdown(f"**What the stored grey image costs**  \n{BADGES['bits']}")

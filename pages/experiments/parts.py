@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.shared.figures import enlarged
+from pages.shared.figures import VEGA_TEXT, enlarged
 from pages.shared.naming import BADGES
 from pages.shared.train_link import open_on_train
 from vae_core.lessons.compare import Baselines, baselines
@@ -22,7 +22,6 @@ BADGES = BADGES | {
     "bits": ":blue-badge[−log₂ of a probability mass, bits]",
     "mse": ":gray-badge[squared error, no probability]",
 }
-GREY = "#888888"
 
 
 @st.cache_data(max_entries=4, show_spinner="Counting pixels")
@@ -52,7 +51,7 @@ def told(guess: str, answers: Mapping[str, Answer]) -> str:
 
 def chart(rows: list[dict[str, Any]], layer: list[dict[str, Any]], key: str, alt: str) -> None:
     """Layers over the same rows, in a frame that stays where it is."""
-    st.vega_lite_chart(pd.DataFrame(rows), {"layer": layer}, height=230, key=key, alt=alt)
+    st.vega_lite_chart(pd.DataFrame(rows), {"layer": layer} | VEGA_TEXT, height=230, key=key, alt=alt)
 
 
 def number(field: str, title: str, domain: Sequence[float], **scale: Any) -> dict[str, Any]:

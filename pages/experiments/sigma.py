@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.experiments.parts import BADGES, GREY, Answer, chart, number, show_pictures, table, told
-from pages.shared.figures import COLOURS
+from pages.experiments.parts import BADGES, Answer, chart, number, show_pictures, table, told
+from pages.shared.figures import COLOURS, QUIET
 from pages.shared.numbers import nats
 from vae_core.lessons.experiments import asked, one_sigma_rows, rounds, shared_row, stands
 
@@ -22,7 +22,7 @@ QUESTION = (
 )
 GUESSES = {"same": f"{BY_HAND[0].root_mse:.3f} again", "smaller": "Smaller", "larger": "Larger", "skip": "Just show me"}
 KINDS = ["by hand", "other σ", "learned σ"]
-LOOKS = {"range": [COLOURS["gaussian_identity"], GREY, COLOURS["gaussian_shared"]]}
+LOOKS = {"range": [COLOURS["gaussian_identity"], QUIET, COLOURS["gaussian_shared"]]}
 SIGMA = number("sigma", "σ (log scale)", [0.09, 1.15], type="log")
 
 
@@ -43,7 +43,7 @@ def _layer(y: dict[str, Any], revealed: bool) -> list[dict[str, Any]]:
     shape = by_kind | {"scale": {"domain": KINDS, "range": ["diamond", "circle", "square"]}, "legend": legend}
     encoding = {"x": SIGMA, "y": y, "color": colour, "shape": shape}
     points = {"mark": {"type": "point", "filled": True, "size": 80, "opacity": 1}, "encoding": encoding}
-    line = {"mark": {"type": "line", "color": GREY, "strokeWidth": 1}, "encoding": {"x": SIGMA, "y": y}}
+    line = {"mark": {"type": "line", "color": QUIET, "strokeWidth": 1}, "encoding": {"x": SIGMA, "y": y}}
     line["transform"] = [{"filter": f"datum.kind !== '{KINDS[2]}'"}]
     return [line, points] if revealed else [points]
 
@@ -56,7 +56,7 @@ def show_charts(revealed: bool) -> None:
         st.markdown(f"**√MSE found**, held out, drawn z  \n{BADGES['mse']}")
         y = number("asked", "√MSE (log scale)", [0.15, 0.3], type="log")
         ends = [{"sigma": end, "asked": end} for end in (0.15, 0.3)]
-        diagonal = {"data": {"values": ends}, "mark": {"type": "line", "strokeDash": [4, 3], "color": GREY}}
+        diagonal = {"data": {"values": ends}, "mark": {"type": "line", "strokeDash": [4, 3], "color": QUIET}}
         diagonal["encoding"] = {"x": SIGMA, "y": y}
         layer = [diagonal, *([_stairs(y)] if revealed else []), *_layer(y, revealed)]
         steps = " → ".join(f"{value:.3f}" for value in _steps()) if revealed else "the run at σ = 1 alone"

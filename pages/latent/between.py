@@ -8,6 +8,7 @@ import streamlit as st
 from pages.latent.run import LatentRun
 from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
+from pages.shared.figures import readable
 from pages.shared.held_out import choose_image
 from pages.shared.numbers import nats
 from pages.shared.words import Parts
@@ -61,7 +62,7 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     figure.update_yaxes(title="ln p(z), nats")
     middle = STEPS // 2
     half_way = "; ".join(f"{path}: {nats(values[middle])} nats" for path, values in densities.items())
-    st.plotly_chart(figure, key="latent.densities", alt=f"ln p(z) along both paths. Half-way, {half_way}")
+    st.plotly_chart(readable(figure), key="latent.densities", alt=f"ln p(z) along both paths. Half-way, {half_way}")
     st.markdown(f":violet-badge[ln of a probability density of z, nats] ln p(z) half-way: {half_way}.")
 
 

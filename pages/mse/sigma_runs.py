@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared.again import train_again
-from pages.shared.figures import COLOURS, enlarged
+from pages.shared.figures import COLOURS, QUIET, VEGA_TEXT, enlarged
 from pages.shared.naming import BADGES
 from pages.shared.numbers import nats
 from pages.shared.train_link import open_on_train
@@ -96,12 +96,12 @@ def _charts(found: dict[str, Summary]) -> None:
     }
     line = {
         "data": {"values": [{"kl": ACTIVE_KL}]},
-        "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#888888"},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "color": QUIET},
         "encoding": {"y": {**y, "scale": LATENT_SCALE}},
     }
     counts = {
         "data": {"values": active},
-        "mark": {"type": "text", "fontSize": 12, "color": "#888888"},
+        "mark": {"type": "text", "fontSize": 12, "color": "currentColor"},
         "encoding": {"x": x, "y": {"value": 8}, "text": {"field": "text"}},
     }
     left, right = st.columns(2)
@@ -118,7 +118,9 @@ def _charts(found: dict[str, Summary]) -> None:
 
 def _chart(place: Any, title: str, rows: list[dict[str, Any]], layer: list[dict[str, Any]], alt: str) -> None:
     heading = {"text": title, "fontSize": 13, "anchor": "start"}
-    place.vega_lite_chart(pd.DataFrame(rows), {"title": heading, "layer": layer}, height=260, key=title, alt=alt)
+    place.vega_lite_chart(
+        pd.DataFrame(rows), {"title": heading, "layer": layer} | VEGA_TEXT, height=260, key=title, alt=alt
+    )
 
 
 def _sentences(found: dict[str, Summary]) -> None:

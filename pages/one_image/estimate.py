@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.shared.address import PageSettings
-from pages.shared.figures import COLOURS
+from pages.shared.figures import COLOURS, QUIET, readable
 from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
 from vae_core.lessons.one_image import MOST_DRAWS, Estimate
@@ -45,7 +45,7 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
         f"{bound} asks. Each number is rounded by itself."
     )
     st.plotly_chart(
-        estimate_chart(found, COLOURS[spec.likelihood], term),
+        readable(estimate_chart(found, COLOURS[spec.likelihood], term)),
         key=f"one_image.chart {spec.likelihood}",
         config={"displayModeBar": False},
         alt=f"{term} of {len(found.log_probs)} draws under {title(spec)}, their running mean, and its standard error, "
@@ -97,5 +97,5 @@ def estimate_chart(found: Estimate, colour: str, term: str) -> go.Figure:
             "yaxis": "y2",
             "name": "∝ 1/√L",
         }
-        traces.append(falling | {"line": {"color": "#999999", "dash": "dash"}})
+        traces.append(falling | {"line": {"color": QUIET, "dash": "dash"}})
     return go.Figure([go.Scatter(trace) for trace in traces], layout)

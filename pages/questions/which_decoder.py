@@ -53,7 +53,7 @@ def show_kinds(intro: str, found: list[Kind], open: bool) -> None:
     for kind in found:
         with st.expander(kind.title, expanded=open):
             st.markdown(f"{kind.decoder}\n\n{kind.why}")
-            st.code(kind.lines, language="python", wrap_lines=True)
+            st.code(kind.lines, language=None, wrap_lines=True)
             for link in kind.links:
                 link.show()
             if not kind.links:

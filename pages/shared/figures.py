@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from vae_core.likelihoods import LIKELIHOODS
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 # In the order of LIKELIHOODS: Okabe-Ito, then four that are seen on white and on dark as well; a dash goes with each,
 # so that colour never stands alone.
@@ -16,6 +20,12 @@ _COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#A07800", "#2F96D0", "#
 _DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3], [10, 4], [10, 3, 4, 3]]
 COLOURS = dict(zip(LIKELIHOODS, _COLOURS, strict=True))
 DASHES = dict(zip(LIKELIHOODS, _DASHES, strict=True))
+QUIET = "#888888"  # of what is no run's: a baseline, a diagonal; lines only, for text it is too faint
+# Streamlit writes in charts in a grey of 3.7:1 on white, whatever the theme. Vega's letters take the page's own colour.
+_TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
+VEGA_TEXT: dict[str, Any] = {"config": {"axis": _TEXT, "legend": _TEXT, "title": {"color": "currentColor"}}}
+# Plotly takes no such name: this one Streamlit replaces by its darkest grey on light, its lightest on dark, as it draws.
+_PLOTLY_TEXT = "#000037"
 WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
 
 
@@ -38,6 +48,14 @@ def coloured(png: bytes) -> str:
 def diverging(png: bytes) -> str:
     """The same with the middle grey white, darker ones blue and lighter ones red: for what has a sign."""
     return _painted(png, "RdBu_r")
+
+
+def readable(figure: Figure) -> Figure:
+    """The same figure with letters that can be read, light and dark."""
+    figure.update_layout(font_color=_PLOTLY_TEXT, legend_font_color=_PLOTLY_TEXT)
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(tickfont_color=_PLOTLY_TEXT, title_font_color=_PLOTLY_TEXT)
+    return figure
 
 
 def _painted(png: bytes, palette: str) -> str:
