@@ -26,7 +26,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     one.sigma = Number(clamp(sigma, ...SIGMAS).toPrecision(3));
     show();
   };
+  // For a screen reader, once sigma or a draw is chosen and not on the way there.
+  const say = () => {
+    const [above, beyond] = [find("excess"), find("sample-outside")].map((told) => told.textContent);
+    find("heard").textContent = `σ ${one.sigma}: ${above} nats above the least; ${beyond} of this sample's pixels are outside 0 to 1`;
+  };
   const tell = () => {
+    say();
     if (one.sigma === one.told) return;
     one.sent.add((one.told = one.sigma));
     setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
@@ -50,6 +56,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     one.draw = (one.draw + 1) % data.n_draws;
     one.noise = noise(one.draw, data.n_pixels);
     show();
+    say();
     setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
   };
   picture(find("x"), data.x, `The input x, held-out image ${data.image}`);
