@@ -6,16 +6,16 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
 PAGES = {  # by folder, which is the address too; the first is the default
-    "start": ("ln p(x|z,w)?", ":material/help:"),
-    "one_pixel": ("One pixel", ":material/square:"),
-    "one_image": ("One image", ":material/image:"),
-    "mse": ("MSE", ":material/functions:"),
-    "assumed": ("Which σ²?", ":material/balance:"),
-    "compare": ("Compare", ":material/leaderboard:"),
-    "train": ("Train", ":material/model_training:"),
-    "experiments": ("Experiments", ":material/science:"),
-    "latent": ("Latent space", ":material/scatter_plot:"),
-    "questions": ("Questions", ":material/quiz:"),
+    "start": "Start",
+    "one_pixel": "One pixel",
+    "one_image": "One image",
+    "mse": "MSE",
+    "assumed": "Which σ²?",
+    "compare": "Compare",
+    "train": "Train",
+    "experiments": "Experiments",
+    "latent": "Latent space",
+    "questions": "Questions",
 }
 
 
@@ -34,8 +34,8 @@ def visit(context: ScriptRunContext) -> None:
     st.set_page_config(page_title="What is ln p(x|z,w)?", page_icon="assets/icon.png", layout="wide")
     page = st.navigation(
         [
-            st.Page(f"pages/{name}/page.py", title=title, icon=icon, url_path=name, default=name == "start")
-            for name, (title, icon) in PAGES.items()
+            st.Page(f"pages/{name}/page.py", title=title, url_path=name, default=name == "start")
+            for name, title in PAGES.items()
         ],
         position="top",
     )

@@ -54,7 +54,8 @@ def show_meaning(code: LossCode, words: Parts) -> None:
         times = f"The KL weighs **β = {number(found.value)}** times what the ELBO gives it."
         sentence = "The KL has the weight that the ELBO gives it, **β = 1**." if math.isclose(found.value, 1) else times
         sentence += " A Bernoulli has no width that could absorb this factor." if found.normalised else ""
-    st.latex(assumed.derivation(code))
+    # In the text, a formula breaks where its line is full; displayed, it would be cut.
+    st.markdown(rf"$\displaystyle {assumed.derivation(code)}$")
     st.markdown(sentence)
     if code.span != 1:
         st.markdown(

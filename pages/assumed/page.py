@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.assumed.forecast import noise_left, outlook_of, show_forecast
-from pages.assumed.form import SETTINGS, code_of, fill_in, form, settings_of
-from pages.assumed.gallery import reports
+from pages.assumed.form import SETTINGS, form
 from pages.assumed.meaning import noise_words, show_meaning
+from pages.assumed.noise import show_noise
+from pages.assumed.reports import take_a_report, tell_report
 from pages.assumed.runs import show_runs, specs_of
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
@@ -20,10 +21,16 @@ words = page_words("assumed")
 SETTINGS.follow()
 st.title("Which σ² did your loss assume?")
 show_opening("assumed", words[""])
-code = form()
+figure = st.container()
+written, means = st.columns(2, gap="medium")
+with written:
+    take_a_report(words)
+    tell_report()
+    code = form()
 SETTINGS.mirror()
 dataset = SETTINGS["dataset"]
-written, means = st.columns(2, gap="medium")
+with figure:
+    show_noise(code)
 with written:
     st.subheader("What you wrote")
     st.code(assumed.lines_written(code), language=None, wrap_lines=True)
@@ -54,14 +61,4 @@ try:
     show_runs(engine, specs_of(codes, dataset))
 except StoreError as error:
     st.error(str(error), icon=":material/hard_drive:")
-
-st.subheader("Real reports", anchor="real-reports")
-st.markdown(words["Real reports"])
-gallery = reports()
-for start in range(0, len(gallery), 2):
-    for report, column in zip(gallery[start : start + 2], st.columns(2)):
-        with column, st.container(border=True, height="stretch"):
-            st.markdown(f"**[{report.title}]({report.link})**\n\n{report.text}")
-            st.caption(f"Here: {noise_words(code_of(settings_of(report)))}")
-            st.button("Set the form to this", key=f"report {report.title}", on_click=fill_in, args=(report,))
 ending(words)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.compare.asking import Question, answers
 from pages.compare.ladder import show_ladder
@@ -91,7 +92,8 @@ def predict(specs: Sequence[RunSpec], names: Mapping[str, str]) -> str | None:
     )
 
 
-def show(engine: Engine, specs: Sequence[RunSpec]) -> None:
+def show(engine: Engine, specs: Sequence[RunSpec], first: DeltaGenerator) -> None:
+    """The figures above the choice of runs, in `first`, and what follows them below it."""
     levels = choose_levels(specs)
     if sentence := comparable(specs, levels):
         st.warning(sentence, icon=":material/compare_arrows:")
@@ -102,7 +104,8 @@ def show(engine: Engine, specs: Sequence[RunSpec]) -> None:
     if not scored_specs:
         return
     scores = {names[spec.id]: one for spec in scored_specs if (one := score(means[spec.id], spec.n_pixels)) is not None}
-    first_screen(scored_specs, names, scores, levels)
+    with first:
+        first_screen(scored_specs, names, scores, levels)
     if SETTINGS["guess"] is None:
         return
     lines = known(specs[0].canonical_json, levels, specs[0])
@@ -113,14 +116,16 @@ def show(engine: Engine, specs: Sequence[RunSpec]) -> None:
 
 
 def first_screen(specs: Sequence[RunSpec], names: Mapping[str, str], scores: Mapping[str, Score], levels: int) -> None:
+    figures = st.container()
     guess = predict(specs, names)
     if guess is None:
-        show_own(specs, names, scores, sorted(scores, key=lambda name: -scores[name].own))
+        with figures:
+            show_own(specs, names, scores, sorted(scores, key=lambda name: -scores[name].own))
         st.caption("Choose one, and the probabilities appear. Nothing is counted.")
         return
     order = sorted(scores, key=lambda name: scores[name].bits)
     lines = known(specs[0].canonical_json, levels, specs[0])
-    left, right = st.columns(2, gap="medium")
+    left, right = figures.columns(2, gap="medium")
     with left:
         show_bits(specs, names, scores, order, lines)
     with right:
@@ -134,11 +139,13 @@ SETTINGS.follow(opened)
 engine = get_engine()
 words = page_words("compare")
 st.title("Which decoder gives the image the most probability?")
-show_opening("compare", words[""])
+show_opening("compare")
+first = st.container()
+st.markdown(words[""])
 try:
     chosen = choose(SETTINGS, engine)
     if chosen:
-        show(engine, chosen)
+        show(engine, chosen, first)
     else:
         st.info("Choose at least one run that is here.", icon=":material/info:")
 except (StoreError, DataError) as error:

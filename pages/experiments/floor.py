@@ -47,7 +47,9 @@ def show_charts(rows: dict[str, Row], revealed: bool) -> None:
     line = lambda y, **how: {"mark": {"type": "line", "point": {"size": 60}}, "encoding": {"x": x, "y": y, **how}}
     fixed = {"color": {"value": COLOURS["gaussian_learned"]}}
     by_part = lambda ends: {"field": "part", "type": "nominal", "scale": {"domain": PARTS, "range": ends}}
-    legend = {"legend": {"title": None, "orient": "top", "offset": 2, "symbolType": "stroke", "symbolSize": 400}}
+    legend = {
+        "legend": {"title": None, "orient": "top", "offset": 2, "columns": 1, "symbolType": "stroke", "symbolSize": 400}
+    }
     parts = {
         "strokeDash": by_part([[4, 3], [1, 0]]) | legend,
         "color": by_part([QUIET, COLOURS["gaussian_learned"]]) | legend,

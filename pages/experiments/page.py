@@ -31,8 +31,6 @@ def predict(question: str, guesses: dict[str, str], name: str) -> str | None:
     guess: str | None = st.pills(
         question, list(guesses), format_func=guesses.__getitem__, wrap=True, **SETTINGS.keep(name)
     )
-    if guess is None:
-        st.caption("Choose one, and the rest appears. Nothing is counted.")
     return guess
 
 
@@ -93,5 +91,7 @@ SETTINGS.mirror()
 if shown:  # before, it would tell what is to be predicted
     seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
     WORDS["What you just saw"] = WORDS[f"What you just saw of {seen}"]
+if not shown:
+    st.caption("Choose one answer, and the rest appears. Nothing is counted.")
 ending(WORDS)
 show_engine_state(engine)

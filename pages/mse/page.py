@@ -50,7 +50,7 @@ SETTINGS = PageSettings(
         "guess": choice(list(GUESSES), None),
     },
 )
-WIDGET = widget("mse", "sigma", "svg", "canvas", "likelihoods")
+WIDGET = widget("mse", "sigma", "svg", "canvas", "likelihoods", "lighting")
 WORDS = page_words("mse")
 
 
@@ -72,34 +72,34 @@ def signed(values: Tensor) -> str:
     return diverging(png(stretched(values[None], -1, 1)))
 
 
+def show_pictures(x: Tensor, mu: Tensor) -> None:
+    st.image(enlarged(png(grey(x[None]))), caption="input x", width=130, alt="The held-out image x")
+    caption = "mean μ, clipped for display"
+    st.image(enlarged(png(grey(mu[None]))), caption=caption, width=130, alt="The decoder's mean for x")
+
+
 def show_value(x: Tensor, mu: Tensor) -> None:
     st.subheader("1. The same number, the same gradient")
     st.markdown(WORDS["The same number"])
     single, double = identities(x, mu)
-    left, right = st.columns([1, 2])
-    with left, st.container(horizontal=True, gap="small"):
-        st.image(enlarged(png(grey(x[None]))), caption="input x", width=130, alt="The held-out image x")
-        caption = "mean μ, clipped for display"
-        st.image(enlarged(png(grey(mu[None]))), caption=caption, width=130, alt="The decoder's mean for x")
-    with right:
-        st.markdown(BADGES["density"])
-        rows = {
-            "½·SSE": (single.half_sse, double.half_sse),
-            f"(D/2) ln 2π, D = {len(x)}": (single.constant, double.constant),
-            "their sum": (single.loss, double.loss),
-            "−ln N(x; μ, I), by torch.distributions": (single.nll, double.nll),
-            "−ln N(x; μ, I), by the loss the app trains with": (single.nll_core, double.nll_core),
-        }
-        table = {name: [nats(a, 4), nats(b, 10)] for name, (a, b) in rows.items()}
-        table["sum minus −ln N (torch.distributions)"] = [small(single.difference), small(double.difference)]
-        st.table(
-            pd.DataFrame.from_dict(table, orient="index", columns=["float32, as trained, nats", "float64, nats"]),
-            alt="Half the squared error plus its constant equals the negative log-density, up to rounding",
-        )
-        st.caption(
-            f"What is left is rounding: float32 numbers of this size lie {small(single.spacing)} apart, float64 ones "
-            f"{small(double.spacing)}. Each number here is rounded by itself, to 4 and to 10 decimals."
-        )
+    st.markdown(BADGES["density"])
+    rows = {
+        "½·SSE": (single.half_sse, double.half_sse),
+        f"(D/2) ln 2π, D = {len(x)}": (single.constant, double.constant),
+        "their sum": (single.loss, double.loss),
+        "−ln N(x; μ, I), by torch.distributions": (single.nll, double.nll),
+        "−ln N(x; μ, I), by the loss the app trains with": (single.nll_core, double.nll_core),
+    }
+    table = {name: [nats(a, 4), nats(b, 10)] for name, (a, b) in rows.items()}
+    table["sum minus −ln N (torch.distributions)"] = [small(single.difference), small(double.difference)]
+    st.table(
+        pd.DataFrame.from_dict(table, orient="index", columns=["float32, as trained, nats", "float64, nats"]),
+        alt="Half the squared error plus its constant equals the negative log-density, up to rounding",
+    )
+    st.caption(
+        f"What is left is rounding: float32 numbers of this size lie {small(single.spacing)} apart, float64 ones "
+        f"{small(double.spacing)}. Each number here is rounded by itself, to 4 and to 10 decimals."
+    )
     st.markdown(WORDS["The same gradient"])
     with st.container(horizontal=True):
         for gradient, of in ((single.loss_gradient, "½·SSE"), (single.nll_gradient, "−ln N(x; μ, I)")):
@@ -187,17 +187,20 @@ SETTINGS.follow()
 engine = get_engine()
 st.title("MSE is a Gaussian; ½·SSE is N(μ, I)")
 show_opening("mse", WORDS[""])
-show_engine_state(engine)
 data = images()
-with st.container(horizontal=True, vertical_alignment="bottom"):
+chosen = st.container(horizontal=True, vertical_alignment="top")  # what is chosen and its pictures: on one screen
+with chosen:
     number = choose_image(SETTINGS, data.labels, by_class="The first of digit")
 try:
     mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
 except (CheckpointError, StoreError) as error:
     st.error(str(error), icon=":material/broken_image:")
     st.stop()
+with chosen:
+    show_pictures(data.x[number], mean)
 show_value(data.x[number], mean)
 show_sigma(data.x[number], mean, data.never_lit)
 show_training()
 SETTINGS.mirror()
 ending(WORDS)
+show_engine_state(engine)

@@ -62,6 +62,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   picture(find("x"), data.x, `The input x, held-out image ${data.image}`);
   picture(find("mean"), data.mean, "The decoder's mean of that image");
   show();
+  lighting(find("whole"));
 }
 
 // The server's sigma counts where it is news, and not the echo of what was sent before the last drag.

@@ -34,7 +34,14 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     term = "−BCE" if spec.loss_only else "ln p(x|z^l,w)".replace("^l", "ˡ")
     bound = "−BCE − KL" if spec.loss_only else "ELBO"
     error = f" ± {found.error:.2f}" if len(found.log_probs) > 1 else ""
-    st.markdown(f"#### {title(spec)}\n{badge(spec)}")
+    st.markdown(f"**{title(spec)}** {badge(spec)}")
+    st.plotly_chart(
+        readable(estimate_chart(found, COLOURS[spec.likelihood], term)),
+        key=f"one_image.chart {spec.likelihood}",
+        config={"displayModeBar": False},
+        alt=f"{term} of {len(found.log_probs)} draws under {title(spec)}, their running mean, and its standard error, "
+        "which falls as one over the square root of the number of draws.",
+    )
     st.markdown(
         f"| the terms | nats |\n|:--|--:|\n| {term}, each | {listed(found.log_probs)} |\n"
         f"| their mean | **{nats(found.mean, 2)}**{error} |\n| −\u00a0KL(q‖p(z)) | **−\u00a0{found.kl:.2f}** |\n"
@@ -70,7 +77,7 @@ def estimate_chart(found: Estimate, colour: str, term: str) -> go.Figure:
     at, error = count[some_errors], found.running_error[some_errors]
     mean = found.running_mean[some_errors]
     layout = {
-        "height": 360,
+        "height": 300,
         "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
         "showlegend": False,  # the words above say what is what, and a small screen has no room
         "xaxis": {"type": "log", "range": [-0.05, math.log10(MOST_DRAWS) + 0.05], "anchor": "y2"}

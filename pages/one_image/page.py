@@ -88,7 +88,8 @@ SETTINGS.follow()
 words = page_words("one_image")
 engine = get_engine()
 st.title("One image")
-show_opening("one_image", words["Intro"])
+show_opening("one_image")
+st.subheader("Which pixels cost how many nats", anchor="map")
 try:
     specs = choose_runs(SETTINGS, engine)
     vaes = {}
@@ -108,21 +109,21 @@ except (StoreError, DataError) as error:
     vaes = {}
 
 if vaes:
-    st.subheader("Which pixels cost how many nats", anchor="map")
-    st.markdown(words["The map"])
     pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
     pixel_map(x.numpy(), views, pixel_number(side), pick)
+    st.markdown(words["Intro"])
+    st.markdown(words["The map"])
     for (spec, _), column in zip(views, columns(len(views))):
         column.markdown(f"**{title(spec)}.** {explained(spec)}")
 
     st.subheader("The Monte-Carlo estimate of the ELBO", anchor="estimate")
     st.markdown(words["The estimate"])
     choose_draws(SETTINGS)
-    st.markdown(words["The charts"])
     for vae, column in zip(vaes.values(), columns(len(vaes))):
         with column, st.container(border=True):
             at_mean = pixels_at(vae, x, latent_of(vae, x, None)).total
             show_estimate(vae.spec, estimate(vae, x, SETTINGS["L"], SETTINGS["draw"]), at_mean)
+    st.markdown(words["The charts"])
     st.markdown(words["The standard error"])
 SETTINGS.mirror()
 ending(words)

@@ -1,8 +1,7 @@
 // One image under several decoders: pick a pixel on any picture, and see its own p(x_d|z,w) under each, at once.
 // data.arrays holds, in base64, float32 rows of one number a pixel: first x, then what each decoder names by row.
 
-const AXIS = [-1, 2]; // the x of every density's axis, the same for all
-const TALLEST = 15; // of a density's axis: without a low floor, a peak may be a thousand times as high
+const LIGHTS = { x: "x", mean: "mean", stddev: "sigma", log_prob: "log_prob" }; // a picture, and the symbol it goes with
 const states = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -34,6 +33,7 @@ export default function ({ data, parentElement, setStateValue }) {
   };
   build(view);
   show(view);
+  lighting(root);
 }
 
 // The pixel that is shown: the reader's, or the costliest until one is chosen.
@@ -75,10 +75,13 @@ function build(view) {
     panel.setAttribute("aria-label", decoder.title);
     html(panel, "title", "h4", undefined, decoder.title);
     html(panel, "badge", "span", `badge ${decoder.kind}`, decoder.badge);
-    html(panel, "total", "div", "total", decoder.total);
+    const formula = html(panel, "formula", "div", "formula");
+    if (formula.of !== decoder.key) formula.innerHTML = FORMULAS[(formula.of = decoder.key)];
+    html(panel, "total", "div", "total", decoder.total).dataset.lights = LIGHTS.log_prob;
     const pictures = html(panel, "pictures", "div", "pictures");
     for (const image of decoder.images) view.overlays.push(picture(view, pictures, image.name, image, image.name === "log_prob"));
     decoder.chart = html(panel, "chart", "div", "chart");
+    decoder.chart.dataset.lights = LIGHTS.stddev; // as wide as σ says
     decoder.numbers = html(panel, "numbers", "div", "numbers");
     const button = html(panel, "costliest", "button", "", "Show its costliest pixel");
     button.type = "button";
@@ -93,6 +96,7 @@ function build(view) {
 function picture(view, parent, name, image, tabbed) {
   const { data } = view;
   const figure = html(parent, name, "figure");
+  figure.dataset.lights = LIGHTS[name];
   const frame = html(figure, "frame", "div", "frame");
   const on = (value) => (image.log ? Math.log(value) : value);
   const [low, high] = [on(image.low), on(image.high)];
@@ -139,81 +143,9 @@ function show(view) {
   }
 }
 
-function height(f, x, { likelihood, settings }) {
-  if (!supports(likelihood, x, settings)) return "x_d is neither 0 nor 1, so it has no probability here; the formula alone gives";
-  const p = number(Math.exp(likelihood.log_prob(f, x, settings)));
-  if (!valuesOf(likelihood, settings)) return `its density at x_d = ${p} per unit of grey`;
-  return `p(x_d = ${number(x)}|z,w) = ${likelihood.height(x, settings)} = ${p}`;
-}
-
 // For a screen reader, once a pixel is chosen and not at every step on the way.
 function hear(view) {
   const [row, column] = place(view);
   const each = view.data.decoders.map(({ title, log_prob }) => `${title}: ${number(view.rows(log_prob)[chosen(view)])} nats`);
   view.root.querySelector(".heard").textContent = `Row ${row}, column ${column}. ${each.join(". ")}.`;
-}
-
-// Four significant digits, a true minus sign, and powers of ten where a number is very small or large.
-function number(value) {
-  const size = Math.abs(value);
-  let text = size.toPrecision(4);
-  if (value === 0) text = "0";
-  else if (size === 1) text = "1";
-  else if (size < 1e-3 || size >= 1e5) {
-    const [digits, power] = size.toExponential(2).split("e");
-    text = `${digits} × 10${[...String(Number(power))].map((sign) => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(sign)]).join("")}`;
-  }
-  return (value < 0 ? "−" : "") + text;
-}
-
-function bars(panel, f, x, { likelihood, settings, colour }) {
-  const values = valuesOf(likelihood, settings);
-  const [coin, tallest] = [likelihood.support === "boolean", peak(likelihood, f, settings)];
-  const top = coin ? 1 : [0.02, 0.05, 0.1, 0.2, 0.5].find((tick) => tick >= tallest) ?? 1; // of this pixel: others may be sure
-  const across = scale(coin ? [-0.5, 1.5] : [-0.08, 1.08], [40, 290]);
-  const up = scale([0, top], [115, 14]);
-  const width = coin ? 80 : (0.8 * (across(1) - across(0))) / (values.length - 1);
-  axis(panel, "x", across, [0, 1], 115, (value) => (value === x ? `${value}, as observed` : String(value)));
-  axis(panel, "y", up, [0, top / 2, top], 40);
-  part(panel, "name", "text", { x: 165, y: 152, "text-anchor": "middle" }, "this pixel's value, and its probability");
-  for (const value of values) {
-    const p = Math.exp(likelihood.log_prob(f, value, settings));
-    const here = means(likelihood, x, value, settings);
-    part(panel, `bar ${value}`, "rect", {
-      x: across(value) - width / 2, width, y: up(p), height: up(0) - up(p),
-      fill: colour, "fill-opacity": here ? 0.9 : values.length > 32 ? 0.6 : 0.2, stroke: values.length > 32 ? "none" : colour,
-    });
-    const place = { x: across(value), y: Math.max(up(p) - 4, 11), "text-anchor": "middle" };
-    if (values.length < 4) part(panel, `mass ${value}`, "text", place, number(p));
-  }
-  part(panel, "base", "line", { x1: 40, x2: 290, y1: 115, y2: 115, stroke: "var(--st-border-color)" });
-  if (!coin) return mark(panel, across(x), up(0), up(Math.exp(likelihood.log_prob(f, x, settings))), 4);
-  const grey = !supports(likelihood, x); // between the bars, where there is no probability
-  mark(panel, across(x), up(0), up(grey ? 1 : 0), grey ? 4 : 0);
-}
-
-function curve(panel, f, x, { likelihood, settings, colour, peak: ofAny }) {
-  const tallest = likelihood.support === "unit_interval" ? peak(likelihood, f, settings) : ofAny; // there some soar without end
-  const top = [0.1, 0.2, 0.5, 1, 2, 5, 10].find((tick) => tick >= tallest) ?? TALLEST;
-  const across = scale(AXIS, [40, 290]);
-  const up = scale([0, top], [115, 14]);
-  const high = (value) => up(Math.min(Math.exp(likelihood.log_prob(f, value, settings)), top));
-  part(panel, "grey levels", "rect", { class: "grey-levels", x: across(0), width: across(1) - across(0), y: 14, height: 101 });
-  axis(panel, "x", across, [-1, 0, 1, 2], 115, (tick) => String(tick).replace("-", "−"));
-  axis(panel, "y", up, [0, top / 2, top], 40);
-  part(panel, "name", "text", { x: 165, y: 152, "text-anchor": "middle" }, "this pixel's value, and its density. Shaded: the greys");
-  const inside = likelihood.support === "unit_interval" ? [0, 1] : AXIS; // beyond, there is no density
-  const points = places(inside, likelihood.mean(f, settings), likelihood.stddev(f, settings)).map((one) => [across(one), high(one)]);
-  part(panel, "line", "path", { d: path(points), fill: "none", stroke: colour, "stroke-width": 2.5 });
-  mark(panel, across(x), up(0), high(x), 5);
-}
-
-// Where the observed x stands, and how high its density is there.
-function mark(panel, x, base, y, radius) {
-  const line = { x1: x, x2: x, y1: base, y2: y, stroke: "var(--st-text-color)", "stroke-width": 2, "stroke-dasharray": "4 3" };
-  part(panel, "observed line", "line", line);
-  part(panel, "observed dot", "circle", { cx: x, cy: y, r: radius, fill: "var(--st-text-color)" });
-  const left = x > 200; // keep the words inside
-  const place = { x: x + (left ? -9 : 9), y: Math.max(y - 8, 12), "text-anchor": left ? "end" : "start", "font-weight": 600 };
-  part(panel, "observed", "text", place, radius ? "observed" : "");
 }

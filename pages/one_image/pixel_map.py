@@ -25,7 +25,7 @@ KEY = "one_image.map"
 LEAST_SIGMA = 1e-3  # on the scale of a map: a quarter of one of 256 levels
 Row = Callable[[np.ndarray], int]
 
-_MAP = widget("one_image", "pixel_map", "svg", "canvas", "likelihoods")
+_MAP = widget("one_image", "pixel_map", "svg", "canvas", "likelihoods", "lighting", "formulas", "density")
 
 
 def pixel_map(x: np.ndarray, views: list[tuple[RunSpec, Pixels]], pixel: int, picked: Callable[[int], None]) -> None:

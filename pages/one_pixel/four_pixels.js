@@ -12,12 +12,12 @@ const shown = (value, digits) => value.toFixed(digits).replace("-", "−");
 
 function drawBars(svg, values) {
   const x = scale([0.4, 4.6], [40, 352]);
-  const y = scale([0, 1], [186, 14]);
-  part(svg, "frame", "rect", { x: 40, y: 14, width: 312, height: 172, class: "frame" });
-  axis(svg, "x", x, [1, 2, 3, 4], 186, (d) => `pixel ${d}`);
+  const y = scale([0, 1], [136, 14]);
+  part(svg, "frame", "rect", { x: 40, y: 14, width: 312, height: 122, class: "frame" });
+  axis(svg, "x", x, [1, 2, 3, 4], 136, (d) => `pixel ${d}`);
   axis(svg, "y", y, [0, 0.5, 1], 40);
   values.forEach((value, d) => {
-    const place = { x: x(d + 0.7), width: x(1.6) - x(1), y: y(value), height: 186 - y(value) };
+    const place = { x: x(d + 0.7), width: x(1.6) - x(1), y: y(value), height: 136 - y(value) };
     part(svg, `bar ${d}`, "rect", { class: d ? "bar" : "bar first", ...place });
     part(svg, `value ${d}`, "text", { x: x(d + 1), y: Math.max(y(value) - 5, 28), "text-anchor": "middle" }, shown(value, 3));
   });

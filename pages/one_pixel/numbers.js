@@ -86,6 +86,9 @@ function frames(state) {
 
 const percent = (share) => (share > 0 && share < 0.0005 ? "less than 0.1 %" : `${(100 * share).toFixed(1)} %`);
 const nearest = ({ x, settings }) => levelOf(x, settings.levels) / (settings.levels - 1);
+// The x that p is asked for: of a mass on levels the nearest level.
+const usedOf = (state) => (likelihoodOf(state).support === "levels" ? nearest(state) : state.x);
+const levelUsed = (state) => `level ${levelOf(state.x, state.settings.levels)}, x = ${text(nearest(state))}`;
 const nameOfLoss = (state) => likelihoodOf(state).loss ?? ["loss", "a loss"];
 
 // The calculation, line by line; of logits, also back through the layer that made them.
@@ -124,7 +127,9 @@ function sentences({ state, now, bias, times }) {
       [link.says, ...(width ? [width] : [])].join("; "),
     height: lost
       ? `x = ${text(state.x, 2)} has no height here: no mass on grey`
-      : `height p = ${text(p)}${density ? " per unit of grey" : ", a probability"}, ln p = ${text(now.log_prob)} nats`,
+      : support === "levels"
+        ? `${levelUsed(state)}: p = ${text(p)}, ln p = ${text(now.log_prob)} nats`
+        : `height p = ${text(p)}${density ? " per unit of grey" : ", a probability"}, ln p = ${text(now.log_prob)} nats`,
     loss: `${lost ? nameOfLoss(state)[0] : "−ln p"} = ${text(-now.log_prob)} nats, slope ${text(now.slopes[0])} per unit of a`,
     second: second || "",
     "loss of second": second ? `slope ${text(now.slopes[1])} per unit of ${second}${state.shared ? ", a weight of its own: z does not move it" : ""}` : "",

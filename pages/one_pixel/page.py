@@ -1,10 +1,10 @@
 """One decoder output, one pixel: from z to a, from a to a distribution, from the distribution to the loss."""
 
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from pages.one_pixel.questions import ACTIVATIONS, QUESTIONS, SHOW
 from pages.shared.address import PageSettings, choice, parse, real, whole
 from pages.shared.figures import COLOURS, DASHES
 from pages.shared.path import show_opening
@@ -15,23 +15,26 @@ from vae_core.lessons.one_pixel import BIAS, IN, OUT, likelihood_of, one_pixel, 
 from vae_core.likelihoods import LIKELIHOODS, Likelihood
 from vae_core.values import Whole
 
-ACTIVATIONS = {"sigmoid": "sigmoid", "relu": "ReLU", "gelu": "GELU"}
 LIMITS = {"a": (-6.0, 6.0), "x": (0.0, 1.0), "z": (-3.0, 3.0)}
 LIMITS |= {"log_var": (-8.0, 2.0), "log_scale": (-7.0, 1.0), "v": (-6.0, 6.0)}  # a second output, by its name in code
-SECOND = {
-    "log_var": ("ln σ²", "The log-variance that is asked for."),
-    "log_scale": ("ln s", "The log of the logistic's scale that the network asks for."),
-    "v": ("v", "Into a fixed last layer with a: f_k = a·x_k − v·cos 4πx_k, a logit for each level x_k."),
+# Each number that can be set: its symbol, its name, what it is, and what an arrow key adds.
+BOXES = {
+    "z": ("z", "z", "Into the network. It moves a along the curve of picture 1.", 0.05),
+    "a": ("a", "a, the raw output", "What comes out, before the link.", 0.05),
+    "log_var": ("ln σ²", "ln σ², 2nd output", "The log-variance that is asked for.", 0.1),
+    "log_scale": ("ln s", "ln s, 2nd output", "The log of the logistic's scale that the network asks for.", 0.1),
+    "v": ("v", "v, 2nd output", "Into a fixed last layer with a: f_k = a·x_k − v·cos 4πx_k, a logit a level.", 0.1),
+    "sigma": ("σ", "σ, fixed", "Chosen before training; 1 is identity covariance.", 0.05),
+    "scale": ("b", "b, fixed", "Chosen before training; the standard deviation is √2·b.", 0.05),
+    "levels": ("n", "n, grey levels", "How many values a pixel can have: 0, 1/(n−1), … 1.", 1),
+    "x": ("x", "x, the observed pixel", "0 is black, 1 is white.", 0.05),
 }
 # What a decoder is given before training, where it is chosen here; the rest stays at its default.
-CHOSEN = {
-    "sigma": ("σ, fixed", "Chosen before training; 1 is identity covariance."),
-    "scale": ("b, fixed", "Chosen before training; the standard deviation is √2·b."),
-    "levels": ("n, grey levels", "How many values a pixel can have: 0, 1/(n−1), … 1."),
-}
+CHOSEN = ("sigma", "scale", "levels")
 SETTINGS = PageSettings(
     "one_pixel",
     {
+        "question": choice(QUESTIONS, "chain"),
         "decoder": choice({key: kind.name for key, kind in LIKELIHOODS.items()}, "bernoulli"),
         "a": real(*LIMITS["a"], 0.5),
         "log_var": real(*LIMITS["log_var"], -2.0),
@@ -46,41 +49,8 @@ SETTINGS = PageSettings(
     },
 )
 WIDGET = "one_pixel.widget"
-PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "numbers")
+PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "lighting", "numbers", "bar", "panels")
 FOUR_PIXELS = widget("one_pixel", "four_pixels", "svg")
-# The states that the parts of the page open: their button, and what it sets.
-SHOW: dict[str, dict[str, dict[str, Any]]] = {
-    "Where is the distribution?": {
-        "A pixel under N(μ, 1)": {"decoder": "gaussian_identity", "a": 0.5, "sigma": 1.0, "x": 0.5},
-        "The same with σ = 0.1": {"decoder": "gaussian_identity", "a": 0.5, "sigma": 0.1, "x": 0.5},
-        "A pixel under a Laplace": {"decoder": "laplace", "a": 0.8, "scale": 0.3, "x": 0.5},
-    },
-    "Why a sigmoid?": {
-        "Sure of white, and right": {"decoder": "bernoulli", "a": 4.0, "x": 1.0},
-        "Sure of white, and wrong": {"decoder": "bernoulli", "a": 4.0, "x": 0.0},
-        "A grey pixel": {"decoder": "bernoulli", "a": 0.0, "x": 0.5},
-    },
-    "Does the hidden activation decide it?": {
-        title: {"activation": name} for name, title in ACTIVATIONS.items()
-    },
-    "What does a learned variance add?": {
-        "ln p above 0": {"decoder": "gaussian_learned", "a": 0.5, "x": 0.5, "log_var": -6.0},
-        "Too sure": {"decoder": "gaussian_learned", "a": 0.5, "x": 0.8, "log_var": -6.0},
-        "On the floor": {"decoder": "gaussian_learned", "a": 0.5, "x": 0.5, "log_var": -8.0},
-        "One σ for all pixels": {"decoder": "gaussian_shared", "a": 0.5, "x": 0.8, "log_var": -3.2},
-    },
-    "What is a grey pixel under a coin?": {
-        "The area at λ = ½": {"decoder": "bernoulli", "a": 0.0, "x": 0.5},
-        "The area at λ = 0.99": {"decoder": "bernoulli", "a": 4.595, "x": 0.5},
-        "With the normaliser": {"decoder": "continuous_bernoulli", "a": 4.595, "x": 0.5},
-    },
-    "What if a pixel has only so many values?": {
-        "A bell in 5 bins": {"decoder": "discretized_logistic", "a": 0.4, "log_scale": -2.0, "levels": 5, "x": 0.5},
-        "In 17 bins": {"decoder": "discretized_logistic", "a": 0.4, "log_scale": -2.0, "levels": 17, "x": 0.5},
-        "A softmax over levels": {"decoder": "categorical", "a": 1.0, "v": 0.0, "levels": 5, "x": 1.0},
-        "Two peaks": {"decoder": "categorical", "a": 0.0, "v": 1.5, "levels": 5, "x": 0.75},
-    },
-}  # fmt: skip
 
 
 def moved() -> dict[str, Any]:
@@ -89,12 +59,9 @@ def moved() -> dict[str, Any]:
 
 
 def take() -> None:
-    """Before the inputs are drawn. What is no value of a setting is left out."""
-    values, _ = parse(SETTINGS.settings, {name: [str(moved()[name])] for name in LIMITS if name in moved()})
-    set_to(values)
-
-
-def set_to(values: dict[str, Any]) -> None:
+    """Before the page is drawn. What is no value of a setting is left out."""
+    names = SETTINGS.settings.keys() & moved().keys() - {"question"}
+    values, _ = parse(SETTINGS.settings, {name: [str(moved()[name])] for name in names})
     for name, value in values.items():
         SETTINGS[name] = value
 
@@ -103,53 +70,75 @@ def likelihood() -> Likelihood:
     return likelihood_of(SETTINGS["decoder"], **{name: SETTINGS[name] for name in CHOSEN})
 
 
-def inputs() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        SETTINGS.one_of("decoder", "Decoder, p(x|z,w)")
-        help = "Of the three hidden units of the tiny network, picture 1."
-        SETTINGS.one_of("activation", "Hidden activation", help=help)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = partial(SETTINGS.number, step=0.1, format="%.2f")
-        number("z", "z", help="What goes into the network. Changing it here leaves a as it is.")
-        number("a", "a, the raw output", format="%.3f", help="What comes out, before the link.")
-        chosen = likelihood()
-        if second := second_of(chosen):
-            symbol, help = SECOND[second]
-            number(second, f"{symbol}, {'a weight' if chosen.n_shared else '2nd output'}", help=help)
-        for name in set(CHOSEN) & set(chosen.given):
-            label, help = CHOSEN[name]
-            if isinstance(SETTINGS.settings[name].rule, Whole):
-                SETTINGS.number(name, label, help=help)
-            else:
-                number(name, label, help=help)
-        number("x", "x, the observed pixel", help="0 is black, 1 is white.")
+def kind(key: str) -> dict[str, Any]:
+    """What the picture needs to know of a decoder."""
+    made = likelihood_of(key)
+    return {
+        "second": second_of(made),
+        "shared": made.n_shared > 0,
+        "given": [name for name in CHOSEN if name in made.given],
+        "fixed": {name: value for name, value in made.given.items() if name not in CHOSEN},
+        "colour": COLOURS[key],
+        "dash": " ".join(map(str, DASHES[key])),
+    }
+
+
+def bar() -> dict[str, Any]:
+    """What can be set above the pictures, and its names."""
+    help = "Of the three hidden units of the tiny network, picture 1."
+    hidden: dict[str, Any] = {
+        "name": "activation",
+        "symbol": "h",
+        "label": "Hidden activation",
+        "help": help,
+        "choices": ACTIVATIONS,
+    }
+    boxes: list[dict[str, Any]] = [hidden]
+    for name, (symbol, label, help, step) in BOXES.items():
+        rule = SETTINGS.settings[name].rule
+        allowed = f"{help} {rule.low:g} to {rule.high:g}.".replace("-", "−")
+        one = {"name": name, "symbol": symbol, "label": label, "help": allowed, "step": step}
+        boxes.append(one | {"low": rule.low, "high": rule.high, "whole": isinstance(rule, Whole)})
+    return {
+        "decoders": {key: kind.name for key, kind in LIKELIHOODS.items()},
+        "activations": ACTIVATIONS,
+        "symbols": {box["name"]: box["symbol"] for box in boxes},
+        "boxes": boxes,
+        "presets": [{"label": label, "values": values} for label, values in SHOW.get(SETTINGS["question"], {}).items()],
+    }
 
 
 def picture() -> None:
-    decoder, chosen = SETTINGS["decoder"], likelihood()
     PICTURE(
         key=WIDGET,
         data={
-            **{name: SETTINGS[name] for name in SETTINGS.settings},
+            "values": {name: SETTINGS[name] for name in SETTINGS.settings if name != "question"},
+            "bar": bar(),
+            "kinds": {key: kind(key) for key in LIKELIHOODS},
             "limits": LIMITS,
-            "settings": chosen.given,
-            "second": second_of(chosen),
-            "shared": chosen.n_shared > 0,
             "network": {"wide": IN, "bias": BIAS, "out": OUT},
-            "colour": COLOURS[decoder],
-            "dash": " ".join(map(str, DASHES[decoder])),
             "at": moved().get("at", 0),
         },
         on_moved_change=take,
     )
 
 
-def show_question(heading: str, anchor: str | None = None) -> None:
-    st.subheader(heading, anchor=anchor)
-    st.markdown(words[heading])
-    with st.container(horizontal=True):
-        for label, values in SHOW.get(heading, {}).items():
-            st.button(label, on_click=set_to, args=(values,), icon=":material/visibility:")
+def ask() -> None:
+    """The question that is looked at, and what the page says to it."""
+    keys = list(QUESTIONS)
+
+    def go_on() -> None:
+        SETTINGS["question"] = keys[(keys.index(SETTINGS["question"]) + 1) % len(keys)]
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        numbered = lambda key: f"{keys.index(key) + 1} · {QUESTIONS[key]}"
+        st.selectbox("Question", keys, format_func=numbered, **SETTINGS.keep("question"))
+        st.button("Next question", on_click=go_on, icon=":material/arrow_forward:")
+    question = SETTINGS["question"]
+    if question == "chain":
+        show_opening("one_pixel", words[""])
+    else:
+        st.markdown(words[QUESTIONS[question]])
 
 
 def show_code() -> None:
@@ -180,17 +169,16 @@ def show_code() -> None:
 SETTINGS.follow()
 words = page_words("one_pixel")
 st.title("One pixel")
-show_opening("one_pixel", words[""])
-inputs()
+left, right = st.columns([1, 2], gap="medium")
+with left:
+    ask()
+with right:
+    if SETTINGS["question"] == "softmax":
+        FOUR_PIXELS(key="four_pixels")
+    else:
+        picture()
 SETTINGS.mirror()
-picture()
 st.caption(words["How to use it"])
-for heading in ("Where is the distribution?", "Why a sigmoid?"):
-    show_question(heading)
-show_question("Why not a softmax?", anchor="softmax")
-FOUR_PIXELS(key="four_pixels")
-for heading in list(SHOW)[2:]:
-    show_question(heading)
 st.subheader("The same from the core")
 st.markdown(words["The same from the core"])
 show_code()

@@ -2,27 +2,46 @@
 
 import streamlit as st
 
+from pages.questions.figures import FIGURES
 from pages.questions.quiz import Question, questions
 from pages.questions.which_decoder import kinds, show_kinds
-from pages.shared.address import PageSettings, choice, free_text
+from pages.shared.address import PageSettings, Setting, free_text
 from pages.shared.path import show_opening
 from pages.shared.words import ending, page_words
+from vae_core.values import Choice, read
 
+SHOW = "Just show me"
 asked = questions()
 intro, data = kinds()
 words = page_words("questions")
-SETTINGS = PageSettings("questions", {"search": free_text(), "question": choice(["", *(one.key for one in asked)], "")})
+
+
+def _known(name: str, texts: list[str]) -> list[str]:
+    return [read(Choice([one.key for one in asked]), name, text) for text in texts]
+
+
+SETTINGS = PageSettings("questions", {"search": free_text(), "question": Setting([], _known, list)})  # those open
 SETTINGS.follow()
 
 
 def show(one: Question) -> None:
     # Showing it is one of the choices: a button below them would move while they appear.
-    choices = [*one.options, "Just show me"]
-    if one.options and st.radio(one.predict, choices, index=None, key=f"questions.guess.{one.key}") is None:
+    choices, key = [*one.options, SHOW], f"questions.guess.{one.key}"
+    marks = one.marks(st.session_state.get(key))
+    guess = st.radio(one.predict, choices, index=None, captions=marks, key=key, persist_state="session")
+    if guess is None:
         return
     st.markdown(one.answer)
+    if one.figure in FIGURES:
+        FIGURES[one.figure]()
     for link in one.links:
         link.show()
+
+
+def moved(key: str) -> None:
+    """A question was opened or closed: kept apart from its box, which is gone while a search hides it."""
+    others = [other for other in SETTINGS["question"] if other != key]
+    SETTINGS["question"] = [*others, key] if st.session_state[key] else others
 
 
 st.title("Questions")
@@ -39,7 +58,8 @@ def listed() -> None:
     if not found and not fitting:
         st.info("Nothing here has all these words. Try fewer.", icon=":material/search_off:")
     for one in found:
-        box = st.expander(one.belief, expanded=one.key == SETTINGS["question"], key=one.key, on_change="rerun")
+        expanded = one.key in SETTINGS["question"]
+        box = st.expander(one.label, expanded, key=one.key, on_change=moved, args=(one.key,))
         if box.open:
             with box:
                 show(one)

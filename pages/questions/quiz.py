@@ -11,6 +11,11 @@ from pages.shared.links import Target, target
 from pages.shared.words import Parts, glossary, with_terms
 from vae_core.folders import ASSETS
 
+INNER = str.maketrans("“”", "‘’")
+RIGHT = ":material/check: **the answer**"
+RIGHT_GUESS = ":material/check: **the answer, and your guess**"
+WRONG_GUESS = ":material/close: **your guess**"
+
 
 @dataclass(frozen=True)
 class Link:
@@ -23,16 +28,30 @@ class Link:
 
 @dataclass(frozen=True)
 class Question:
-    belief: str
+    belief: str  # or a question, which ends in a question mark
     predict: str
     options: list[str]
+    right: str  # one of them
     answer: str
+    figure: str  # a key of FIGURES, or "" where nothing is to be drawn
     links: list[Link]
 
     @property
     def key(self) -> str:
         """Its name in the address: the first words of the belief."""
         return "-".join(re.findall(r"\w+", self.belief.lower())[:8])
+
+    @property
+    def label(self) -> str:
+        """Marked as what people say, in quotation marks, so that nobody reads a wrong belief as a statement."""
+        if self.belief.endswith("?"):
+            return f":blue-badge[People ask] {self.belief}"
+        return f":orange-badge[People say] “{self.belief.translate(INNER)}”"
+
+    def marks(self, guess: str | None) -> list[str]:
+        """A caption for each option once something was chosen: which was the guess, and which is right."""
+        mine = {self.right: RIGHT_GUESS if guess == self.right else RIGHT}
+        return [mine.get(option, WRONG_GUESS if option == guess else "") for option in self.options] if guess else []
 
     def matches(self, search: str) -> bool:
         """Whether every word searched for is somewhere in it."""
@@ -52,8 +71,10 @@ def _question(belief: str, body: str, terms: dict[str, str]) -> Question:
     return Question(
         belief=belief,
         predict=" ".join(paragraphs(body, "Predict")),
-        options=re.findall(r"^- +(.+)$", body, flags=re.MULTILINE),
+        options=re.findall(r"^- +(?:\[x\] +)?(.+)$", body, flags=re.MULTILINE),
+        right="".join(re.findall(r"^- +\[x\] +(.+)$", body, flags=re.MULTILINE)[:1]),
         answer=with_terms("\n\n".join(paragraphs(body, "Answer")), terms),
+        figure="".join(paragraphs(body, "Figure")[:1]),
         links=links_in(body),
     )
 

@@ -6,7 +6,7 @@ const TALLEST = 15; // of a density's axis: without a low floor, a peak may be a
 function height(f, x, { likelihood, settings }) {
   if (!supports(likelihood, x, settings)) return "x_d is neither 0 nor 1, so it has no probability here; the formula alone gives";
   const p = number(Math.exp(likelihood.log_prob(f, x, settings)));
-  if (!valuesOf(likelihood, settings)) return `its density at x_d = ${p} per unit of grey`;
+  if (!valuesOf(likelihood, settings)) return `its density at x_d is ${p} per unit of grey`;
   return `p(x_d = ${number(x)}|z,w) = ${likelihood.height(x, settings)} = ${p}`;
 }
 
@@ -44,9 +44,10 @@ function bars(panel, f, x, { likelihood, settings, colour }) {
     if (values.length < 4) part(panel, `mass ${value}`, "text", place, number(p));
   }
   part(panel, "base", "line", { x1: 40, x2: 290, y1: 115, y2: 115, stroke: "var(--st-border-color)" });
-  if (!coin) return mark(panel, across(x), up(0), up(Math.exp(likelihood.log_prob(f, x, settings))), 4);
+  const outline = values.flatMap((value) => [0, Math.exp(likelihood.log_prob(f, value, settings)), 0].map((p) => [across(value), up(p)]));
+  if (!coin) return mark(panel, across(x), up(0), up(Math.exp(likelihood.log_prob(f, x, settings))), 4, outline);
   const grey = !supports(likelihood, x); // between the bars, where there is no probability
-  mark(panel, across(x), up(0), up(grey ? 1 : 0), grey ? 4 : 0);
+  mark(panel, across(x), up(0), up(grey ? 1 : 0), grey ? 4 : 0, outline);
 }
 
 function curve(panel, f, x, { likelihood, settings, colour, peak: ofAny }) {
@@ -62,15 +63,29 @@ function curve(panel, f, x, { likelihood, settings, colour, peak: ofAny }) {
   const inside = likelihood.support === "unit_interval" ? [0, 1] : AXIS; // beyond, there is no density
   const points = places(inside, likelihood.mean(f, settings), likelihood.stddev(f, settings)).map((one) => [across(one), high(one)]);
   part(panel, "line", "path", { d: path(points), fill: "none", stroke: colour, "stroke-width": 2.5 });
-  mark(panel, across(x), up(0), high(x), 5);
+  mark(panel, across(x), up(0), high(x), 5, points);
 }
 
-// Where the observed x stands, and how high its density is there.
-function mark(panel, x, base, y, radius) {
+// Where the observed x stands, and how high its density is there; the word beside it where no line strikes it.
+function mark(panel, x, base, y, radius, points) {
   const line = { x1: x, x2: x, y1: base, y2: y, stroke: "var(--st-text-color)", "stroke-width": 2, "stroke-dasharray": "4 3" };
   part(panel, "observed line", "line", line);
   part(panel, "observed dot", "circle", { cx: x, cy: y, r: radius, fill: "var(--st-text-color)" });
-  const left = x > 200; // keep the words inside
-  const place = { x: x + (left ? -9 : 9), y: Math.max(y - 8, 12), "text-anchor": left ? "end" : "start", "font-weight": 600 };
-  part(panel, "observed", "text", place, radius ? "observed" : "");
+  const [left, top] = free(points, x, y);
+  part(panel, "observed", "text", { x: left, y: top + 12, "font-weight": 600 }, radius ? "observed" : "");
+}
+
+// The place nearest to (x, y), inside the frame, for a word of 56 by 16 that no point of the line falls into.
+function free(points, x, y, [width, height] = [56, 16]) {
+  const dense = points.flatMap(([px, py], i) => {
+    const [qx, qy] = points[i + 1] ?? [px, py];
+    const steps = Math.ceil(Math.hypot(qx - px, qy - py) / 2) || 1;
+    return Array.from({ length: steps }, (_, k) => [px + ((qx - px) * k) / steps, py + ((qy - py) * k) / steps]);
+  });
+  const clear = ([left, top]) => !dense.some(([px, py]) => px > left - 2 && px < left + width + 2 && py > top - 2 && py < top + height + 2);
+  const lefts = [9, 24, 40, 60].flatMap((far) => [x + far, x - far - width]).filter((left) => left > 42 && left + width < 290);
+  const tops = Array.from({ length: 13 }, (_, i) => 4 + 8 * i).filter((top) => top + height < 112); // above the axis
+  const places = lefts.flatMap((left) => tops.map((top) => [left, top]));
+  const far = ([left, top]) => Math.hypot(left + width / 2 - x, top + height / 2 - y);
+  return places.sort((a, b) => far(a) - far(b)).find(clear) ?? places[0];
 }

@@ -32,9 +32,11 @@ def run_panel(
     active = [run for run in runs if run.active]
     ended = {run.id for run in runs if run.status in ("done", "diverged")}
     idle = [spec for spec in specs if spec.id not in ended | {run.id for run in active}]
-    how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary"}
+    # One button whatever it says, so that who pressed it by key has the focus still.
+    one = f"panel {specs[0].with_epochs(1).id}" if specs else "panel"
+    how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary", "key": one}
     if active:
-        st.button("Stop", on_click=stop, args=(active,), icon=":material/stop:", type="primary")
+        st.button("Stop", on_click=stop, args=(active,), **how | {"icon": ":material/stop:"})
         if idle:
             st.button("Train the rest", on_click=train, args=(idle,), icon=":material/play_arrow:")
     elif longer and not idle and any(run.status == "done" for run in runs):

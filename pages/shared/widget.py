@@ -15,7 +15,7 @@ SHARED = Path(__file__).parent
 def widget(page: str, name: str, *used: str) -> Any:
     """Register `<name>.js`, `.css` and `.html` of a page's folder (or of a folder in shared), after the files they use,
     there or in shared."""
-    folders = (SHARED.parent / page, SHARED / page, SHARED)
+    folders = dict.fromkeys((SHARED.parent / page, SHARED / page, SHARED))  # once where the page is "shared"
 
     def text(ending: str) -> str:
         paths = (folder / f"{one}.{ending}" for one in (*used, name) for folder in folders)

@@ -8,8 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.path import show_next
+from pages.shared.widget import widget
 from vae_core.folders import ASSETS
 
+_MEANINGS = widget("shared", "terms")
 IN_A_LANE = ("The symbol", "The code", "What to watch")
 
 
@@ -31,7 +33,7 @@ class Parts(dict[str, str]):
 
 
 def page_words(page: str) -> Parts:
-    """`assets/pages/<page>.md`, with each [[term]] linked to its meaning in the glossary, shown on hover."""
+    """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, where `show_glossary` is called."""
     return _linked(Parts(ASSETS / "pages" / f"{page}.md"))
 
 
@@ -68,8 +70,8 @@ def glossary() -> dict[str, str]:
 def _term(term: str, text: str, terms: dict[str, str]) -> str:
     if term not in terms:
         return text
-    meaning = terms[term].replace('"', "”").replace("\n", " ")
-    return f'[{text}](#words "{meaning}")'
+    meaning = terms[term] if text.lower() == term.lower() else f"{term}: {terms[term]}"
+    return '[{}](#words "{}")'.format(text, meaning.replace('"', "”").replace("\n", " "))
 
 
 def ending(words: Parts) -> None:
@@ -82,6 +84,8 @@ def ending(words: Parts) -> None:
 
 
 def show_glossary() -> None:
-    st.subheader("Words", anchor="words")  # where the terms of a page lead
+    """Once on each page: the glossary as a whole, and what shows the meaning of a term where it stands."""
+    st.subheader("Words", anchor="words")  # where the terms of a page lead without JavaScript
     with st.expander("The glossary", icon=":material/menu_book:"):
         st.markdown("\n\n".join(f"**{term}**: {meaning}" for term, meaning in glossary().items()))
+    _MEANINGS(key="meanings", height="content")

@@ -40,28 +40,19 @@ def doors() -> None:
 
 
 st.title("What exactly is ln p(x|z,w)?")
-show_opening(
-    "start",
-    "ln p(x|z,w) is the log of the probability, or density, that this distribution gives to an image x. You choose it, "
-    "and −ln p(x|z,w) goes into the loss.",
-)
+show_opening("start", "**ln p(x|z,w)** is the log of the probability, or density, it gives to an image x.")
 if not on_tour():
     doors()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    digit = SETTINGS.one_of("digit", "A held-out digit x")
+    digit = SETTINGS.one_of("digit", "A held-out digit x", label_visibility="collapsed")
     st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
-    if st.button("Train them yourself", icon=":material/model_training:"):
-        st.switch_page(TRAIN, query_params=link_to(list(SPECS.values())))
 SETTINGS.mirror()
 draw = st.session_state.get("draw", 0)
 for (key, under), column in zip(examples.items(), st.columns(len(examples))):
     name, example = title(SPECS[key]), under[digit]
     real = LIKELIHOODS[key].support is Support.REAL  # a coin's sample is black and white already
     with column, st.container(border=True):
-        st.markdown(f"#### {name}\n{badge(SPECS[key])}")
-        likelihood = LIKELIHOODS[key]
-        st.latex(rf"\begin{{gathered}}{likelihood.symbol}\\ {likelihood.link}\end{{gathered}}")
-        st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats")
+        st.markdown(f"**{name}**")
         pictures = [
             (inputs[digit], "input x", f"The held-out digit {digit}"),
             (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
@@ -74,10 +65,16 @@ for (key, under), column in zip(examples.items(), st.columns(len(examples))):
         with st.container(horizontal=True, gap="small"):
             for image, caption, alt in pictures:
                 st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
+        st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats  \n{badge(SPECS[key])}")
+        likelihood = LIKELIHOODS[key]
+        # In the text, a formula breaks where its line is full; displayed, it would be cut.
+        st.markdown(f"$\\displaystyle {likelihood.symbol}$  \n${likelihood.link}$")
         st.markdown(explanation(key)[0])
+if st.button("Train them yourself", icon=":material/model_training:"):
+    st.switch_page(TRAIN, query_params=link_to(list(SPECS.values())))
 st.markdown(
-    "z is the image's code, w are the decoder's weights. The network itself is deterministic; the noise around its "
-    "output is assumed."
+    "You choose the distribution, and −ln p(x|z,w) goes into the loss. z is the image's code, w are the decoder's "
+    "weights. The network itself is deterministic; the noise around its output is assumed."
 )
 st.markdown(
     "The three numbers do not rank the decoders. The first is the log of the **probability** of this black-and-white "

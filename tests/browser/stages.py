@@ -54,3 +54,13 @@ def drag(page: Page, to: float, steps: int = 12) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * to, y, steps=steps)
     page.mouse.up()
+
+
+def stands_whole(page: Page) -> None:
+    """The stage and its shared curves end within a laptop's first screen, and its numbers on axes are short."""
+    stage, shared = (page.locator(part).bounding_box() for part in (".stage", ".shared"))
+    assert stage and shared
+    assert stage["y"] + stage["height"] <= 800
+    assert shared["y"] + shared["height"] <= 800
+    numbers = page.locator(".stage svg text").all_text_contents()
+    assert not [one for one in numbers if re.fullmatch(r"[−-]?[\d.,]+", one) and len(one) > 7]

@@ -18,13 +18,23 @@ def open_assumed(page: Page, server: Server, query: str) -> None:
 
 
 def test_a_report_fills_the_form_and_the_address(page: Page, server: Server) -> None:
+    """And what it changed is in view: the form, what is told of it, and the noise above."""
     open_assumed(page, server, "dataset=digits")
+    expect(page.locator("[data-testid=stVegaLiteChart]").first).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Take a loss from a real report").click()
     card = page.get_by_text("AntixK/PyTorch-VAE, issue 56", exact=True)
     expect(card).to_have_attribute("href", "https://github.com/AntixK/PyTorch-VAE/issues/56")
+    at_rest(page)
     page.get_by_role("button", name="Set the form to this").first.click()
-    expect(page.get_by_text("The form at the top now has the loss of")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    told = page.get_by_text("The form has the loss of AntixK/PyTorch-VAE, issue 56")
+    expect(told).to_contain_text("Changed: Weight c of the KL: 0.00025")
+    expect(told).to_be_in_viewport()
+    weight = page.get_by_role("spinbutton", name="Weight c of the KL")
+    expect(weight).to_have_value("0.00025")
+    expect(weight).to_be_in_viewport()
+    expect(page.get_by_text("Every pixel is μ plus Gaussian noise")).to_be_in_viewport()
     expect(page.get_by_text("loss = error + 0.00025 * kl.sum(1).mean()")).to_be_visible()
-    expect(page.get_by_role("spinbutton", name="Weight c of the KL")).to_have_value("0.00025")
     page.wait_for_url("**/assumed?weight=0.00025")
 
 
@@ -32,12 +42,12 @@ def test_both_runs_go_live_side_by_side(page: Page, server: Server) -> None:
     open_assumed(page, server, "dataset=digits&batch_size=512")
     page.get_by_role("button", name="Run it").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    wrote, corrected = page.locator(".st-key-run_what"), page.locator(".st-key-run_corrected")
+    wrote, corrected = (page.locator(f'.lane[aria-label="{name}"]') for name in ("What you wrote", "Corrected"))
     for lane in (wrote, corrected):
-        expect(lane.locator("img").first).to_be_visible()
-        expect(lane).to_contain_text("Done: 120 steps")
-    expect(wrote).to_contain_text("per pixel; 0 of 10 latents active")
-    expect(corrected).not_to_contain_text("per pixel; 0 of 10")
+        expect(lane.locator(".strip canvas:visible").first).to_be_visible()
+        expect(lane).to_contain_text("done: 120 steps")
+    expect(wrote).to_contain_text("· 0 of 10 latents active")
+    expect(corrected).not_to_contain_text("· 0 of 10 latents")
     expect(page.get_by_role("button", name="Run it")).to_be_disabled()
 
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.browser.conftest import Server
 from tests.waiting import wait_until
@@ -16,13 +16,14 @@ from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset
 from vae_core.lessons.latent import Codes, held_out_codes, log_prior, means
 from vae_core.model import VAE
-from vae_core.shipped import SPECS, shipped_weights
+from vae_core.shipped import SPECS, TWO_LATENTS, shipped_weights
+from vae_core.spec import RunSpec
 
 SEEN = {  # each view by its name, and something that it shows
     "Walk": ".where",
     "Traversals": ".sheet img",
     "From an image": ".sketch",
-    "Between two images": ".js-plotly-plot",
+    "Paths": ".js-plotly-plot",
     "New images": ".sheet img",
     "Side by side": ".surface",
 }
@@ -33,17 +34,52 @@ GREY = """(canvas) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def learned() -> tuple[VAE, Codes]:
-    weights = shipped_weights(SPECS["gaussian_learned"])
+# How the classes' colours stand out from the two colours that lie under their numerals: the least contrast, by WCAG.
+CONTRAST = """() => {
+  const root = [...document.querySelectorAll('*')].find((one) => one.dataset.z).shadowRoot;
+  const dot = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const luminance = (colour) => {
+    dot.fillStyle = colour;
+    dot.fillRect(0, 0, 1, 1);
+    const linear = (one) => (one / 255 <= 0.04045 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4);
+    const [red, green, blue] = [...dot.getImageData(0, 0, 1, 1).data].map(linear);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const pad = getComputedStyle(root.querySelector('.pad'));
+  const under = ['--st-background-color', '--st-secondary-background-color']
+    .map((name) => luminance(pad.getPropertyValue(name)));
+  const inks = [...root.querySelectorAll('.key span')]
+    .filter((one) => one.style.color).map((one) => luminance(one.style.color));
+  return [inks.length, Math.min(...inks.flatMap((ink) => under.map((ground) => contrast(ink, ground))))];
+}"""
+FOCUSED = """() => {
+  let at = document.activeElement;
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  return at?.name || at?.className?.baseVal || '';
+}"""
+
+
+def opened(spec: RunSpec) -> tuple[VAE, Codes]:
+    weights = shipped_weights(spec)
     assert weights is not None
     vae = load_vae(weights)
     return vae, held_out_codes(vae, load_dataset("mnist"))
 
 
+@pytest.fixture(scope="module")
+def learned() -> tuple[VAE, Codes]:
+    return opened(SPECS["gaussian_learned"])
+
+
+@pytest.fixture(scope="module")
+def flat() -> tuple[VAE, Codes]:
+    return opened(TWO_LATENTS["gaussian_learned"])
+
+
 def open_latent(page: Page, server: Server, query: str = "") -> None:
     page.goto(f"{server.url}/latent?{query}")
-    expect(page.get_by_role("heading", name="The latent space")).to_be_visible()
+    expect(page.get_by_role("heading", name="Latent space")).to_be_visible()
 
 
 def z_of(page: Page) -> list[float]:
@@ -66,8 +102,19 @@ def number(text: str, before: str) -> float:
     return float(found[1].replace("−", "-"))
 
 
-def test_walk(page: Page, server: Server, learned: tuple[VAE, Codes]) -> None:
-    vae, codes = learned
+def on_first_screen(page: Page) -> None:
+    """The plane, and what is decoded there, are in the window before any scrolling."""
+    size = page.viewport_size
+    assert size is not None
+    for selector in (".plane", "canvas[aria-label^='mean of']"):
+        box = page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["y"] >= 0 and box["y"] + box["height"] <= size["height"], (selector, box)
+
+
+def test_walk(page: Page, server: Server, flat: tuple[VAE, Codes]) -> None:
+    """On all of z: the shipped runs with two latents."""
+    vae, codes = flat
     sent: list[str | bytes] = []
     received: list[str | bytes] = []
 
@@ -76,22 +123,33 @@ def test_walk(page: Page, server: Server, learned: tuple[VAE, Codes]) -> None:
         socket.on("framereceived", lambda frame: received.append(frame))
 
     page.on("websocket", watch)
+    page.set_viewport_size({"width": 1280, "height": 800})
     open_latent(page, server, "decoder=gaussian_learned")
-    where = page.locator(".where")
-    expect(where).to_contain_text("nats")
-    np.testing.assert_allclose(z_of(page), codes.m[0].numpy(), atol=1e-4)  # the code of held-out image 0
+    where, spoken = page.locator(".where"), page.locator(".spoken")
+    expect(where).to_have_text(
+        f"ln p(z) = −{math.log(2 * math.pi):.1f} nats, the log density of the prior."
+    )  # all of z
+    assert z_of(page) == [0, 0]
     weights = 4 * sum(parameter.numel() for parameter in vae.decoder.parameters())
     assert sum(map(len, received)) > weights
     expect(page.get_by_text("warming up")).to_have_count(0)  # that line asks the server every second
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
+    on_first_screen(page)
+    n, least = page.evaluate(CONTRAST)
+    assert n == 10 and least >= 4.5
 
-    # Dragging decodes here and sends nothing; letting go tells the address, and no weights come again.
-    first, quiet, before = z_of(page), len(sent), sum(map(len, received))
-    drag(page, ".surface", (0.3, 0.3), (0.6, 0.7))
-    wait_until(lambda: z_of(page) != first)
+    # Dragging decodes here and sends nothing, also beyond the edge; letting go tells the address and the listener, and
+    # no weights come again.
+    quiet, before = len(sent), sum(map(len, received))
+    drag(page, ".surface", (0.3, 0.3), (1.4, 0.7))
+    wait_until(lambda: z_of(page)[0] == codes.reach)
     assert len(sent) == quiet
+    expect(spoken).to_have_text("")
+    page.mouse.move(640, 700, steps=4)
+    assert page.evaluate("() => getSelection().toString()") == ""
     page.mouse.up()
-    expect(page).to_have_url(re.compile("z="))
+    expect(page).to_have_url(re.compile("at="))
+    expect(spoken).to_contain_text(re.compile(r"^z₁ = .*, z₂ = .*\. ln p\(z\) = −"))
     wait_until(lambda: len(sent) > quiet)
     assert sum(map(len, received)) - before < 100_000
 
@@ -106,40 +164,67 @@ def test_walk(page: Page, server: Server, learned: tuple[VAE, Codes]) -> None:
     expect(where).to_contain_text("nats")
     np.testing.assert_allclose(z_of(page), z[0].numpy(), atol=2e-4)
 
+    # The runs with ten latents are a choice away; a place of the other space is left.
+    page.get_by_role("button", name="Trained decoders: shipped, two latents").click()
+    page.get_by_role("radio", name="Ten: planes through z").click()
+    expect(where).to_contain_text("The other 8 latents are held at the code m of held-out image 0.")
+    expect(page).to_have_url(re.compile("latents=10"))
+    expect(page.locator(".told")).to_have_text("")
+
 
 def test_walk_by_keyboard_and_by_typing(page: Page, server: Server, learned: tuple[VAE, Codes]) -> None:
     _, codes = learned
     across, up = codes.order[:2]
-    open_latent(page, server, "decoder=gaussian_learned")
+    open_latent(page, server, "latents=10&decoder=gaussian_learned")
     surface, told = page.locator(".surface"), page.locator(".told")
+    expect(page.locator(".where")).to_contain_text("The other 8 latents")
+    np.testing.assert_allclose(z_of(page), codes.m[0].numpy(), atol=1e-4)  # the code of held-out image 0
+
+    # Tab goes through the pad and out of it, Shift+Tab back.
+    stops = ["surface", "across", "up", "x", "y", "origin", "image", "go", "draw", "behind", "points"]
     surface.focus()
+    for stop in stops:
+        assert page.evaluate(FOCUSED) == stop
+        page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED) not in stops
+    for stop in reversed(stops):
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate(FOCUSED) == stop
+
     start = z_of(page)
     for key in ("ArrowRight", "ArrowUp", "Shift+ArrowLeft"):
-        surface.press(key)
+        page.keyboard.press(key)
     wait_until(lambda: abs(z_of(page)[across] - (start[across] - 0.9)) < 1e-3)
     assert z_of(page)[up] == pytest.approx(start[up] + 0.1, abs=1e-3)
+    expect(page.locator(".spoken")).to_contain_text(f"= {start[across] - 0.9:.2f}".replace("-", "−"))
+    assert surface.evaluate("(one) => getComputedStyle(one).outlineWidth") != "0px"  # where the focus is
 
-    field = page.locator("[name=x]")
-    field.fill("99")
-    field.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.type("99")
+    page.keyboard.press("Enter")
     expect(told).to_contain_text(f"z is kept within ±{codes.reach:g}")  # clamped, and said so
     assert z_of(page)[across] == codes.reach
-    field.fill("1.5")
-    field.press("Enter")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("1.5")
+    page.keyboard.press("Enter")
     expect(told).to_have_text("")
     wait_until(lambda: z_of(page)[across] == 1.5)
 
-    image = page.locator("[name=image]")
-    image.fill("5000")
-    page.locator("[name=go]").click()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.type("5000")
+    page.keyboard.press("Enter")
     expect(told).to_contain_text("Held-out images are numbered 0 to 999.")
     assert z_of(page)[across] == 1.5  # the last good state stays
-    image.fill("17")
-    page.locator("[name=go]").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("17")
+    page.keyboard.press("Enter")
     wait_until(lambda: np.allclose(z_of(page), codes.m[17].numpy(), atol=1e-4))
     held = np.array(page.locator(".held canvas").evaluate(GREY))
     np.testing.assert_array_equal(held, (255 * codes.x[17]).numpy())
-    page.locator("[name=origin]").click()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")  # z = 0
     wait_until(lambda: not any(z_of(page)))
 
     page.locator("[name=up]").select_option(str(codes.order[5]))
@@ -155,10 +240,62 @@ def test_walk_by_keyboard_and_by_typing(page: Page, server: Server, learned: tup
     expect(page.locator(".key")).to_contain_text(f"{entropy:.1f} nats everywhere")
 
 
+def finger(cdp: CDPSession, kind: str, *place: float) -> None:
+    points = [{"x": place[0], "y": place[1]}] if place else []
+    cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_by_touch_a_swipe_scrolls_and_a_drag_drags(browser: Browser, server: Server) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme="dark"
+    )
+    page = context.new_page()
+    open_latent(page, server)
+    expect(page.locator(".where")).to_contain_text("nats")
+    on_first_screen(page)
+    n, least = page.evaluate(CONTRAST)
+    assert n == 10 and least >= 4.5
+    cdp = context.new_cdp_session(page)
+    top = lambda: page.locator(".plane").evaluate("(one) => one.getBoundingClientRect().top")
+    place = lambda across, down: (
+        (box := page.locator(".plane").evaluate("(one) => one.getBoundingClientRect().toJSON()"))["x"]
+        + across * box["width"],
+        box["y"] + down * box["height"],
+    )
+
+    # Up: the page scrolls, and z is where it was.
+    before, (x, y) = top(), place(0.8, 0.5)
+    swipe = {"x": x, "y": y, "yDistance": -200, "gestureSourceType": "touch", "speed": 600}
+    cdp.send("Input.synthesizeScrollGesture", swipe)
+    wait_until(lambda: top() < before - 100)
+    wait_until(lambda: z_of(page) == [0, 0])
+    expect(page.locator(".spoken")).to_have_text("")
+
+    # Sideways, then wherever: the page stays, z moves.
+    before = top()
+    finger(cdp, "touchStart", *place(0.5, 0.3))
+    for across, down in ((0.6, 0.3), (0.7, 0.3), (0.7, 0.5), (0.7, 0.7)):
+        finger(cdp, "touchMove", *place(across, down))
+    finger(cdp, "touchEnd")
+    wait_until(lambda: z_of(page)[0] > 1 and z_of(page)[1] < -1)
+    assert top() == before
+    expect(page).to_have_url(re.compile("at="))
+
+    # Up after a rest: the same.
+    finger(cdp, "touchStart", *place(0.3, 0.8))
+    expect(page.locator(".surface")).to_have_class(re.compile("rested"))
+    for down in (0.7, 0.5, 0.3, 0.2):
+        finger(cdp, "touchMove", *place(0.3, down))
+    finger(cdp, "touchEnd")
+    wait_until(lambda: z_of(page)[0] < -1 and z_of(page)[1] > 1)
+    assert top() == before
+    context.close()
+
+
 def test_from_an_image(page: Page, server: Server, learned: tuple[VAE, Codes]) -> None:
     vae, codes = learned
     across, up = codes.order[:2]
-    open_latent(page, server, "view=image&decoder=gaussian_learned&image=4")
+    open_latent(page, server, "latents=10&view=image&decoder=gaussian_learned&image=4")
     value = lambda name: float(page.locator(f"[name={name}]").input_value())
     expect(page.locator("[name=m0]")).to_have_value(f"{float(codes.m[4, across]):.2f}")  # the encoder in JavaScript
     assert value("s1") == pytest.approx(float((0.5 * codes.log_var[4, up]).exp()), abs=0.006)

@@ -40,7 +40,7 @@ def open_page(page: Page, server: Server, query: str = "") -> Locator:
 
 
 def numbers(page: Page) -> dict[str, float]:
-    read = "all => Object.fromEntries(all.map(one => [one.className, Number(one.dataset.value)]))"
+    read = "all => Object.fromEntries(all.map(one => [one.classList[0], Number(one.dataset.value)]))"
     return page.locator("b[data-value]").evaluate_all(read)
 
 
@@ -113,6 +113,14 @@ def test_the_sample_is_a_draw_and_the_mean_stays(page: Page, server: Server, mu:
         assert np.abs(pixels(page, "mean") - 255 * mean.clip(0, 1)).max() <= 0.51
         page.get_by_role("button", name="Draw again").click()
     expect(page).to_have_url(re.compile("draw=7"))
+    lit = re.compile(r"\blit\b")
+    page.locator('.numbers i[data-lights="mean"]').hover()  # a symbol lights its figure, and the other way round
+    expect(page.locator("canvas.mean")).to_have_class(lit)
+    expect(page.locator("canvas.x")).not_to_have_class(lit)
+    page.locator("canvas.x").hover()
+    expect(page.locator('.numbers i[data-lights="x"]')).to_have_class(lit)
+    page.locator('.numbers i[data-lights="sigma"]').hover()
+    expect(page.locator("svg.curve")).to_have_class(lit)
     assert (pixels(page, "x") == 255 * held_out(SPEC).x[IMAGE].numpy()).all()
 
 
@@ -202,4 +210,4 @@ def test_predict_then_reveal_and_open_a_run(page: Page, server: Server) -> None:
     page.get_by_role("link", name="On the Train page").nth(2).click()
     expect(page.get_by_role("heading", name="Train decoders side by side")).to_be_visible()
     expect(page).to_have_url(re.compile("sigma=0.25"))
-    expect(page.get_by_text("Gaussian, covariance σ²I, σ = 0.25")).to_be_visible()
+    expect(page.get_by_role("heading", name="Gaussian, covariance σ²I, σ = 0.25")).to_be_visible()

@@ -186,6 +186,47 @@ def test_other_decoders_leave_nothing_of_the_last_ones(page: Page, server: Serve
     wait_until(lambda: seen(page) == seen(fresh))
 
 
+# Of each chart: how many points of its line fall into the box of the word "observed".
+STRUCK = """charts => charts.map((svg) => {
+  const word = svg.parts.observed.getBBox(), line = svg.parts.line;
+  if (!line || !word.width) return 0;
+  const length = line.getTotalLength();
+  return Array.from({ length: 1500 }, (_, i) => line.getPointAtLength((length * i) / 1499)).filter(({ x, y }) =>
+    x > word.x && x < word.x + word.width && y > word.y && y < word.y + word.height).length;
+})"""
+
+
+def test_no_line_strikes_the_word_observed(page: Page, server: Server) -> None:
+    open_image(page, server, "pixel=9,14")
+    charts = page.locator(".pixel-map .chart svg")
+    words = "charts => charts.filter((svg) => svg.parts.observed.textContent).length"
+    page.locator(".source svg").focus()
+    for digit in ("2", "7"):
+        page.get_by_role("radio", name=digit, exact=True).click()
+        expect(page.get_by_role("radio", name=digit, exact=True)).to_be_checked()
+        page.locator(".source svg").focus()
+        for key in ["ArrowRight"] * 6 + ["ArrowDown"] * 8 + ["Shift+ArrowLeft"]:
+            page.keyboard.press(key)
+            assert charts.evaluate_all(words) >= 2
+            assert charts.evaluate_all(STRUCK) == [0, 0, 0], (digit, key, picked(page))
+
+
+def test_a_symbol_lights_its_picture_and_the_other_way_round(page: Page, server: Server) -> None:
+    open_image(page, server)
+    own = panel(page, TITLES[2])
+    lit = lambda: page.locator(".pixel-map .lit").evaluate_all("all => all.map((one) => one.dataset.lights)")
+    own.locator(".formula [data-lights=sigma]").hover()
+    assert set(lit()) == {"sigma"}
+    expect(own.locator("figure[data-lights=sigma]")).to_have_class("lit")
+    own.locator("figure[data-lights=mean]").hover()
+    assert set(lit()) == {"mean"}
+    assert lit().count("mean") >= 2 * len(TITLES)  # a symbol and a picture under each decoder
+    page.locator(".source svg").focus()
+    page.keyboard.press("ArrowRight")
+    assert "x" in lit()
+    page.locator(".how").hover()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme) -> None:
@@ -194,6 +235,9 @@ def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme
     open_image(page, server, "L=1000")
     expect(page.locator(".js-plotly-plot")).to_have_count(3)
     assert page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0
+    chart = page.locator(".js-plotly-plot").first  # what is drawn again, and where that is seen, share a screen
+    page.get_by_role("button", name="Draw again").evaluate("one => one.scrollIntoView({ block: 'start' })")
+    assert (box := chart.bounding_box()) and box["y"] + box["height"] < 800
     for one in page.locator(".pixel-map .panel").all():
         assert one.evaluate("panel => panel.scrollWidth - panel.clientWidth") <= 0
     context.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -26,10 +27,17 @@ def tiny_network(z: float, activation: str) -> float:
     return float(out @ h(wide * z + bias))
 
 
-def open_page(page: Page, server: Server, query: str = "") -> None:
+def open_page(page: Page, server: Server, query: str = "", picture: str = ".one-pixel[data-numbers]") -> None:
     page.goto(f"{server.url}/one_pixel?{query}")
-    expect(page.locator(".one-pixel[data-numbers]")).to_be_visible()
+    expect(page.locator(picture)).to_be_visible()
     expect(page.get_by_role("heading", name="Words")).to_be_visible()  # the last thing on the page
+
+
+BOX_AND_NUMBER = """async (root) => {
+  const box = root.querySelector("input[aria-label^='a,']").value; // at once, and no frame later
+  await new Promise(requestAnimationFrame);
+  return [box, JSON.parse(root.dataset.numbers).a];
+}"""
 
 
 def numbers(page: Page) -> dict[str, Any]:
@@ -44,7 +52,7 @@ def panel(page: Page, name: str) -> Locator:
 
 def point(page: Page, name: str, across: float) -> tuple[float, float]:
     """A place in a panel, from 0 at the left of its frame to 1 at the right, in pixels of the window."""
-    panel(page, name).scroll_into_view_if_needed()
+    panel(page, name).evaluate("svg => svg.scrollIntoView({ block: 'center' })")  # not below the bar
     box = panel(page, name).bounding_box()
     assert box
     return box["x"] + box["width"] * (40 + across * 312) / 360, box["y"] + box["height"] * 0.4
@@ -121,6 +129,9 @@ def test_a_drag_is_told_to_the_server_once_and_only_at_its_end(page: Page, serve
     )
     for step in range(60):
         page.mouse.move(*point(page, "loss", 0.3 + step / 200))
+        if step % 10 == 0:  # the box follows while the pointer is down, at every move
+            box, a = page.locator(".one-pixel").evaluate(BOX_AND_NUMBER)
+            assert box == f"{a:.3f}"
     held = numbers(page)
     assert held["a"] == pytest.approx(-3 + 7 * (0.3 + 59 / 200), abs=0.02)
     assert sent.count == before, "nothing is sent while the pointer is down"
@@ -128,8 +139,9 @@ def test_a_drag_is_told_to_the_server_once_and_only_at_its_end(page: Page, serve
     assert 1 <= held["drawn"] - drawn <= frames + 2, "at most one drawing a frame"
     page.mouse.up()
     expect(page.get_by_role("spinbutton", name="a, the raw output")).to_have_value(f"{held['a']:.3f}")
+    expect(page).to_have_url(re.compile(rf"a={held['a']:g}(&|$)"))
     assert sent.count == before + 1
-    assert f"a={held['a']:g}" in page.url
+    expect(page.locator(".said")).to_contain_text(f"Now a = {held['a']:.3f} (was 0.500). ln p = ")
     assert numbers(page)["a"] == held["a"]
     box = page.get_by_role("spinbutton", name="a, the raw output")
     box.fill("2.5")  # a number typed after a drag leads again
@@ -189,11 +201,11 @@ def test_typed_numbers_and_switches_move_the_picture(page: Page, server: Server)
     box.fill("-1.25")
     box.press("Enter")
     wait_until(lambda: numbers(page)["a"] == -1.25)
-    page.get_by_role("button", name="Sure of white, and wrong").click()
-    wait_until(lambda: (numbers(page)["a"], numbers(page)["x"]) == (4, 0))
     kept = numbers(page)
-    page.get_by_role("radio", name="sigmoid").click()
-    wait_until(lambda: numbers(page)["activation"] == "sigmoid")
+    page.get_by_role("combobox", name="Hidden activation").select_option("sigmoid")
+    assert numbers(page)["activation"] == "sigmoid"
+    expect(page.locator(".said")).to_contain_text("h = sigmoid (was ReLU)")
+    expect(page).to_have_url(re.compile("activation=sigmoid"))
     seen = numbers(page)
     same = ("a", "z", "mean", "log_prob", "slopes")
     assert [seen[name] for name in same] == [kept[name] for name in same], "the hidden activation decides nothing"
@@ -258,7 +270,7 @@ def test_keys_go_from_level_to_level(page: Page, server: Server) -> None:
 
 
 def test_a_softmax_makes_pixels_compete(page: Page, server: Server) -> None:
-    open_page(page, server)
+    open_page(page, server, "question=softmax", ".four-pixels[data-numbers]")
     four = page.locator(".four-pixels")
     four.scroll_into_view_if_needed()
     read = lambda: json.loads(four.get_attribute("data-numbers") or "")

@@ -13,7 +13,7 @@ from vae_core.likelihoods import LIKELIHOODS
 # What can be seen of the picture: which panels, their drawings to the last attribute, and every word.
 SEEN = """(root) => ({
   style: root.getAttribute('style'),
-  words: root.innerText,
+  words: [...root.querySelectorAll("section")].map((section) => section.innerText),
   worked: root.querySelector('.worked').innerHTML,
   badge: root.querySelector('.badge').className,
   panels: [...root.querySelectorAll('svg')].filter((svg) => svg.checkVisibility()).map((svg) => svg.outerHTML),
@@ -72,7 +72,7 @@ def test_other_levels_leave_no_bars_behind(page: Page, server: Server) -> None:
     box = page.get_by_role("spinbutton", name="n, grey levels")
     box.fill("3")
     box.press("Enter")
-    wait_until(lambda: numbers(page)["settings"]["levels"] == 3)
+    wait_until(lambda: numbers(page)["settings"]["levels"] == 3 and "levels=3" in page.url)
     other = page.context.new_page()
     open_page(other, server, f"{query}&levels=3")
     assert seen(page) == seen(other)

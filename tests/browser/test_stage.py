@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.error
+import urllib.request
 
 import pytest
 import torch
@@ -42,6 +45,7 @@ def test_the_playhead_moves_all_lanes_with_no_word_to_the_server(page: Page, ser
     open_trained(page, server, trained)
     asked: list[str] = []
     wait_until(lambda: shown(page) == 360)
+    expect(page.get_by_text("warming up")).to_have_count(0)  # else the page asks for that
     newest = {key: picture(page, key, "mean") for key in LANES}
     page.on("request", lambda request: asked.append(request.url))
     sent.clear()
@@ -164,3 +168,29 @@ def test_eight_decoders_fit(page: Page, server: Server) -> None:
     expect(page.locator(".shared")).to_be_in_viewport(ratio=0.95)
     page.locator(".lane").nth(5).scroll_into_view_if_needed()
     expect(page.locator(".shared")).to_be_in_viewport(ratio=0.95)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ("news?run=0123456789abcdef:-1&since=-1", 200, ""),
+        ("news?since=0", 400, "for at most 16 runs"),
+        ("news?run=0123456789abcdef:-1", 400, "for at most 16 runs"),
+        ("news?run=../../etc:0&since=0", 400, "for at most 16 runs"),
+        ("news?run=0123456789abcdef:-2&since=0", 400, "for at most 16 runs"),
+        ("news?" + "run=0123456789abcdef:0&" * 17 + "since=0", 400, "for at most 16 runs"),
+        ("pixel?run=0123456789abcdef&image=0&pixel=0", 404, "no such run"),
+        ("pixel?run=0123456789abcdef&image=0", 400, "Ask as"),
+        ("pixel?run=0123456789abcdef&image=-1&pixel=0", 400, "Ask as"),
+        ("pixel?run='%20OR%201=1&image=0&pixel=0", 400, "Ask as"),
+    ],
+)
+def test_what_is_asked_over_http_is_checked(server: Server, asked: str, status: int, said: str) -> None:
+    try:
+        reply = urllib.request.urlopen(f"{server.url}/runs/{asked}", timeout=30)
+    except urllib.error.HTTPError as error:
+        assert error.code == status
+        assert said in json.loads(error.read())["error"]
+    else:
+        assert reply.status == status == 200
+        assert "access-control-allow-origin" not in reply.headers  # other sites' pages may not read it

@@ -8,7 +8,7 @@ import psutil
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Server
-from tests.browser.stages import LANES, button, lane, open_train, passed, picture, shown, step
+from tests.browser.stages import LANES, button, lane, open_train, passed, picture, shown, stands_whole, step
 from tests.waiting import SECONDS, wait_until
 
 
@@ -17,14 +17,14 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     open_train(page, server, "epochs=40&seed=7")
     expect(lane(page, "bernoulli")).to_be_visible()
     page.evaluate(SHIFTS)
-    button(page, "Train").click()
+    button(page, "Train").press("Enter")
+    expect(button(page, "Stop")).to_be_focused()  # where the reader was
     for key in LANES:
         wait_until(lambda: picture(page, key, "mean"))  # noqa: B023  it is called here
         wait_until(partial(passed, page, key, 0))
 
     # All of it on the first screen, and it changes in place: nothing moves, no canvas is another one.
-    bottom = page.locator(".shared").bounding_box()
-    assert bottom and bottom["y"] + bottom["height"] <= 800
+    stands_whole(page)
     canvases = page.locator(".strip canvas")
     canvases.evaluate_all("all => all.forEach(one => { one.marked = true })")
     before, earlier = picture(page, "bernoulli", "mean"), shown(page)
@@ -44,8 +44,8 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
         wait_until(partial(passed, view, "bernoulli", step(view, "bernoulli")))
     second.close()
 
-    button(page, "Stop").click()
-    expect(button(page, "Continue")).to_be_visible()
+    button(page, "Stop").press("Enter")
+    expect(button(page, "Continue")).to_be_focused()
     for key in LANES:
         expect(lane(page, key)).to_contain_text("stopped: Stopped at step")
     stopped = step(page, "gaussian_learned") or 1
@@ -113,7 +113,7 @@ def test_first_visitor_by_link_gets_the_whole_app(page: Page, tmp_path) -> None:
     fresh = Server(tmp_path / "home").start()
     try:
         open_train(page, fresh, "seed=5")
-        expect(page.get_by_role("link", name="ln p(x|z,w)?")).to_be_visible()
+        expect(page.get_by_role("link", name="Start", exact=True)).to_be_visible()
         button(page, "Settings").click()
         expect(page.locator("input[aria-label=Seed]")).to_have_value("5")
     finally:

@@ -106,3 +106,19 @@ def test_the_floor_is_told_and_flat() -> None:
 def test_the_laplace_slope_is_flat_between_its_two_values() -> None:
     slopes = [one_pixel("laplace", a, 0.5, scale=0.25).slopes for a in (-6.0, 0.4, 0.5, 0.6)]
     assert slopes == [(-4.0,), (-4.0,), (0.0,), (4.0,)]
+
+
+def test_two_greys_and_none_else_are_said_by_a_softmax_over_levels_alone() -> None:
+    """“Dark grey or light grey, but not the grey between, nor black, nor white”: a bell in bins may rise at both ends,
+    for these reach to infinity, and never at 1/4 and 3/4 alone."""
+    levels = (0, 0.25, 0.5, 0.75, 1)
+
+    def two_peaks(key: str, a: float, second: float) -> bool:
+        black, dark, grey, light, white = (one_pixel(key, a, x, second, levels=5).log_prob for x in levels)
+        return min(dark, light) > max(black, grey, white)
+
+    assert two_peaks("categorical", 0.0, 1.5)  # what its button opens
+    grid = [(a / 4, log_scale) for a in range(-4, 9) for log_scale in (-7, -5, -3, -2, -1, 0, 1)]
+    assert not any(two_peaks("discretized_logistic", a, log_scale) for a, log_scale in grid)
+    ends = [one_pixel("discretized_logistic", 0.5, x, -1.0, levels=5).log_prob for x in levels]
+    assert ends[0] > ends[1] < ends[2]

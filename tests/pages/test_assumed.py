@@ -22,7 +22,7 @@ from vae_core.runs.store import Run
 
 
 def latex(page: AppTest) -> str:
-    return "\n".join(element.value for element in page.latex)
+    return "\n".join(element.value for element in page.markdown if element.value.startswith("$"))
 
 
 def everything(page: AppTest) -> str:
@@ -118,17 +118,44 @@ def test_every_report_has_a_public_link_and_fills_the_form(open_page) -> None:
     assert len(found) == len(Parts(gallery.ASSETS / "gallery.md")) - 1 == 17
     public = r"https://github\.com/[\w-]+/[\w-]+/issues/\d+|https://stats\.stackexchange\.com/questions/\d+"
     for report in found:
+        press(page, "Take a loss from a real report")
         assert re.fullmatch(public, report.link)
         assert f"[{report.title}]({report.link})" in text(page)
         page.button(key=f"report {report.title}").click().run()
         assert not page.exception
         assert page.code[0].value == lines_written(described(report.address)), report.title
+        assert f"The form has the loss of **{report.title}**. Changed: " in page.success[0].value
+    page.number_input(key="assumed.weight").set_value(0.7).run()
+    assert not page.success
 
 
 def described(address: dict[str, list[str]]) -> LossCode:
     values: dict[str, Any] = {name: texts[0] for name, texts in address.items()}
     read: dict[str, Callable[[str], Any]] = {"half": lambda text: text == "yes", "weight": float, "latent_dim": int}
     return LossCode(**{name: read.get(name, str)(value) for name, value in values.items()})
+
+
+def test_what_a_report_changed_is_told(open_page) -> None:
+    page = open_page("assumed")
+    press(page, "Take a loss from a real report")
+    page.button(key="report AntixK/PyTorch-VAE, issue 11").click().run()
+    assert page.success[0].value.endswith("Changed: Pixels run from: −1 to 1, Weight c of the KL: 0.0256.")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ({}, "**2.0 %** of it lies between black and white"),
+        ({"loss": "absolute", "pixels": "sum", "weight": "0.2"}, "**91.8 %** of it"),
+        ({"loss": "bce_grey"}, "its area from black to white is **0.43**, not 1"),
+        ({"loss": "bce_binary"}, "white with that chance, else black"),
+    ],
+)
+def test_the_noise_is_drawn_first(open_page, address: dict[str, str], said: str) -> None:
+    page = open_page("assumed", **address)
+    assert said in text(page)
+    (chart,) = page.get("vega_lite_chart")
+    assert chart.proto.alt
 
 
 def test_an_edit_that_breaks_a_report_leaves_it_out(tmp_path: Path, monkeypatch) -> None:

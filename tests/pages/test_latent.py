@@ -97,7 +97,7 @@ def test_an_image_that_is_not_there_is_told(open_page) -> None:
 )
 def test_a_bad_z_in_a_link_is_told(open_page, z: str) -> None:
     page = open_page("latent", z=z)
-    assert "z is " in page.warning[0].value and "allowed: up to two latents" in page.warning[0].value
+    assert "at is " in page.warning[0].value and "allowed: up to two latents" in page.warning[0].value
 
 
 def test_z_in_a_link_is_read_as_written() -> None:
@@ -115,7 +115,7 @@ def test_another_run_that_is_not_here(open_page) -> None:
 
 
 def test_two_runs_side_by_side(open_page) -> None:
-    page = open_page("latent", view="compare", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
+    page = open_page("latent", view="compare", latents="10", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
     assert not page.warning
     headings = [element.value for element in page.markdown if element.value.startswith("#### ")]
     assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, covariance σ²I, σ = 0.1"]

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from pages.one_pixel.questions import QUESTIONS, SHOW
 from vae_core.lessons.one_pixel import one_pixel
 from vae_core.likelihoods import LIKELIHOODS
 
 PAGE = "one_pixel"
+NAMES = ("question", "decoder", "a", "log_var", "log_scale", "v", "sigma", "scale", "levels", "x", "z", "activation")
 
 
 def values(page) -> dict:
-    inputs = {widget.key.split(".")[1]: widget.value for widget in page.number_input}
-    return inputs | {control.key.split(".")[1]: control.value for control in page.segmented_control}
+    return {name: page.session_state[f"{PAGE}.{name}"] for name in NAMES}
+
+
+def picture(page) -> dict:
+    """What the page gives its picture."""
+    (drawn,) = [one.proto for one in page.get("bidi_component") if "one_pixel" in one.proto.component_name]
+    return json.loads(drawn.json)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_a_link_opens_its_state_and_stays_in_the_address(open_page, link: dict, 
         ("activation", "tanh", "sigmoid, relu, gelu"),
         ("levels", "1", "a whole number from 2 to 32"),
         ("log_scale", "-8", "a number from -7 to 1"),
-        ("mu", "1", "decoder, a, log_var, log_scale, v, sigma, scale, levels, x, z, activation"),
+        ("mu", "1", "question, decoder, a, log_var, log_scale, v, sigma, scale, levels, x, z, activation"),
     ],
 )
 def test_what_a_link_may_not_say_is_told_and_the_rest_holds(open_page, name: str, value: str, allowed: str) -> None:
@@ -78,8 +87,8 @@ def test_the_core_speaks_for_the_typed_numbers(open_page, decoder: str) -> None:
         "levels": 4,
     }
     for name, value in typed.items():
-        if any(widget.key == f"one_pixel.{name}" for widget in page.number_input):
-            page.number_input(key=f"one_pixel.{name}").set_value(value).run()
+        page.session_state[f"{PAGE}.{name}"] = value  # as the picture sets it
+    page.run()
     seen = one_pixel(decoder, 0.8, 0.3, -1.0, sigma=0.5, scale=0.25, levels=4)
     code = next(block.value for block in page.code if "LIKELIHOODS" in block.value)
     for number in (seen.log_prob, seen.mean, seen.stddev, *seen.slopes):
@@ -90,39 +99,32 @@ def test_the_core_speaks_for_the_typed_numbers(open_page, decoder: str) -> None:
 
 
 def test_only_the_decoders_own_numbers_are_asked_and_kept(open_page) -> None:
-    page = open_page(PAGE, decoder="gaussian_learned", log_var="-6")
-    control = page.segmented_control(key="one_pixel.decoder")
-    control.set_value("gaussian_identity").run()
-    own = {"sigma", "log_var", "scale", "log_scale", "v", "levels"}
-    asked = {"laplace": {"scale"}, "bernoulli": set(), "continuous_bernoulli": set(), "gaussian_shared": {"log_var"}}
-    asked |= {"discretized_logistic": {"log_scale", "levels"}, "categorical": {"v", "levels"}}
-    assert {"sigma"} == set(values(page)) & own
-    for decoder, names in asked.items():
-        control.set_value(decoder).run()
-        assert names == set(values(page)) & own
-    control.set_value("gaussian_learned").run()
-    assert values(page)["log_var"] == -6.0
+    kinds = picture(open_page(PAGE))["kinds"]
+    own = {"gaussian_identity": {"sigma"}, "laplace": {"scale"}, "bernoulli": set(), "continuous_bernoulli": set()}
+    own |= {"discretized_logistic": {"levels"}, "categorical": {"levels"}}
+    own |= {"gaussian_learned": set(), "gaussian_shared": set()}
+    assert {key: set(kind["given"]) for key, kind in kinds.items()} == own
+    second = {"gaussian_learned": "log_var", "gaussian_shared": "log_var", "discretized_logistic": "log_scale"}
+    assert {key: kind["second"] for key, kind in kinds.items() if kind["second"]} == second | {"categorical": "v"}
+    assert [key for key, kind in kinds.items() if kind["shared"]] == ["gaussian_shared"]
 
 
-def test_the_second_output_has_the_decoders_own_name(open_page) -> None:
-    labels = lambda decoder: {box.label for box in open_page(PAGE, decoder=decoder).number_input}
-    assert "ln σ², 2nd output" in labels("gaussian_learned")
-    assert "ln σ², a weight" in labels("gaussian_shared")
-    assert "ln s, 2nd output" in labels("discretized_logistic")
-    assert "v, 2nd output" in labels("categorical")
-
-
-def test_buttons_open_what_the_words_speak_of(open_page) -> None:
+def test_each_question_has_its_words_and_its_states(open_page) -> None:
     page = open_page(PAGE)
-    press = lambda label: next(button for button in page.button if button.label == label).click().run()
-    press("A pixel under N(μ, 1)")
-    assert values(page).items() >= {"decoder": "gaussian_identity", "a": 0.5, "sigma": 1.0, "x": 0.5}.items()
-    press("Two peaks")
-    assert values(page).items() >= {"decoder": "categorical", "v": 1.5, "levels": 5, "x": 0.75}.items()
-    press("GELU")
-    assert values(page)["activation"] == "gelu"
-    press("On the floor")
-    assert values(page).items() >= {"decoder": "gaussian_learned", "log_var": -8.0}.items()
+    for number, question in enumerate(QUESTIONS):
+        assert page.selectbox(key=f"{PAGE}.question").value == question
+        text = "\n".join(element.value for element in page.markdown)
+        assert "still to be written" not in text
+        if question != "softmax":  # that has a picture of its own
+            presets = picture(page)["bar"]["presets"]
+            assert {one["label"]: one["values"] for one in presets} == SHOW.get(question, {})
+            for one in presets:  # each is a link, and opens what it says
+                link = {name: str(value) for name, value in one["values"].items()}
+                opened = open_page(PAGE, question=question, **link)
+                assert not opened.warning and values(opened).items() >= one["values"].items()
+        next(button for button in page.button if button.label == "Next question").click().run()
+        assert number == len(QUESTIONS) - 1 or page.query_params["question"] != [question]
+    assert page.selectbox(key=f"{PAGE}.question").value == "chain"
     assert not page.exception
 
 

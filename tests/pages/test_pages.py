@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import runtime
 from pages.shared.naming import title
-from pages.shared.train_link import link_to
+from pages.shared.train_link import FIELDS, layers, link_to
 from pages.shared.words import explanation
 from tests.pages.conftest import ROOT
 from tests.waiting import wait_until
@@ -79,15 +79,14 @@ def test_train_them_yourself_opens_the_same_runs(open_page) -> None:
     assert not page.warning
     assert page.session_state["train.decoders"] == list(SPECS)
     for spec in SPECS.values():
-        for name in ("dataset", "binarize", "latent_dim", "epochs", "seed", "sigma", "variance_floor"):
-            assert page.session_state[f"train.{name}"] == getattr(spec, name), name
+        for name in FIELDS:
+            wanted = getattr(spec, name)
+            assert page.session_state[f"train.{name}"] == (layers(wanted) if name == "hidden" else wanted), name
 
 
 def test_only_sigma_1_is_called_identity_covariance(open_page) -> None:
-    page = open_page("one_pixel", decoder="gaussian_identity", sigma="0.1")
-    choice = page.segmented_control(key="one_pixel.decoder")
-    assert "Gaussian, fixed variance" in choice.options
-    assert not any("identity" in option for option in choice.options)
+    assert LIKELIHOODS["gaussian_identity"].name == "Gaussian, fixed variance"  # as it is chosen, whatever its σ is
+    assert not any("identity" in kind.name for kind in LIKELIHOODS.values())
     assert [title(replace(SPECS["gaussian_identity"], sigma=sigma)) for sigma in (1.0, 0.1)] == [
         "Gaussian, identity covariance",
         "Gaussian, covariance σ²I, σ = 0.1",

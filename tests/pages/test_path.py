@@ -19,7 +19,7 @@ from vae_core.runs.engine import Engine
 from vae_core.shipped import SHIPPED, SPECS
 
 PAGES = {file.parent.name for file in (ROOT / "pages").glob("*/page.py")}
-IN_MENU = re.findall(r'^    "(\w+)": \(', (ROOT / "app.py").read_text("utf-8"), flags=re.MULTILINE)
+IN_MENU = re.findall(r'^    "(\w+)": "', (ROOT / "app.py").read_text("utf-8"), flags=re.MULTILINE)
 
 
 def headings(page) -> set[str]:
@@ -110,7 +110,7 @@ def test_a_link_lands_at_a_heading_that_is_there(open_page, link) -> None:
 
 @pytest.mark.parametrize("anchor", ["</script><script>alert(1)</script>", '"', "", "a b"])
 def test_what_is_no_anchor_is_left_out(open_page, anchor: str) -> None:
-    page = open_page("mse", at=anchor)
+    page = open_page("mse", **{AT: anchor})
     assert AT not in page.session_state
     assert AT not in page.query_params
     assert not page.warning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 
 from pages.shared.stage.answer import answer, pixel
 from pages.shared.stage.show import _looks
+from tests.pages.conftest import ROOT
 from tests.training import DIGITS, saved, small
 from vae_core import LIKELIHOODS, Snapshot, train
 from vae_core.checkpoint import load_vae
@@ -145,3 +147,9 @@ def test_lanes_are_told_apart_by_colour_and_dash() -> None:
         looks = [(colour, tuple(dash)) for colour, dash in _looks(specs)]
         assert len({colour for colour, _ in looks}) == len({dash for _, dash in looks}) == len(specs)
     assert _looks(every[1:2]) == [_looks(every)[1]]  # a decoder alone has its own
+
+
+def test_every_decoder_has_a_formula_whose_symbols_light_what_there_is() -> None:
+    text = (ROOT / "pages" / "shared" / "formulas.js").read_text(encoding="utf-8")
+    assert re.findall(r"^  (\w+): ", text, re.MULTILINE) == list(LIKELIHOODS)
+    assert set(re.findall(r'symbol\("(\w+)"', text)) == {"x", "z", "mean", "sigma"}

@@ -52,8 +52,10 @@ def test_what_may_be_compared_is_said_of_these_decoders(open_page) -> None:
 
     grey = said("bernoulli", "laplace")
     assert "not on one axis" in grey
-    assert "(a Bernoulli on grey pixels: a loss only)" in grey
-    assert "a loss only" not in said("bernoulli", "laplace", binarize="threshold")
+    assert "A Bernoulli on grey pixels gives a **loss only**" in grey and "log of a **mass**" not in grey
+    assert "**loss only**" not in said("bernoulli", "laplace", binarize="threshold")
+    assert "not on one axis" in said("bernoulli", "discretized_logistic")  # both masses, but one is none here
+    assert "not on one axis" not in said("bernoulli", "discretized_logistic", binarize="threshold")
     assert "not on one axis" not in said("laplace", "gaussian_learned")
     assert "Two densities do not rank their decoders" in said("laplace", "gaussian_learned")
     assert "Two densities" not in said("laplace", "categorical")
@@ -70,7 +72,9 @@ def test_fewer_levels_than_the_pixels_have_are_told(open_page) -> None:
 
 
 def test_what_noise_on_pixels_is_for_is_said(open_page) -> None:
-    bound = "ln of the width of each pixel's bin bounds ln P(x|w) from below. A bin is 1/16 wide"
+    bound = (
+        "ln of the width of each pixel's bin bounds ln P(x|w) from below, on average over the noise. A bin is 1/16 wide"
+    )
     noisy: AppTest = open_page("train", **EVERY | {"decoders": "gaussian_shared", "dequantize": "uniform"})
     assert bound in text(noisy)
     assert bound not in text(open_page("train", **EVERY | {"decoders": "gaussian_shared"}))

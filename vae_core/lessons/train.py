@@ -12,8 +12,8 @@ from vae_core.spec import RunSpec
 
 History = Sequence[Mapping[str, Any]]  # the numbers of each snapshot, first to last: see `runs.messages.numbers`
 FLOOR_SHARES = (0.0, 0.1, 0.5)  # of the pixels: passing each is told
-SETTLED = 0.02  # of the larger KL: a smaller lead is none
-FELL = 1.0  # nats below the best held-out ELBO at the end: less is chance
+SETTLED = 0.05  # of the larger KL: a smaller lead is none
+FELL = 1.0  # nats below the best held-out ELBO, and twice what it usually moves between snapshots: less is chance
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,15 @@ def _positive(history: History, spec: RunSpec) -> Iterator[tuple[int, str]]:
 
 
 def _turned(history: History, spec: RunSpec) -> Iterator[tuple[int, str]]:
-    best = max(history, key=lambda numbers: numbers["elbo"], default=None)
-    if best is not None and best["elbo"] > history[-1]["elbo"] + FELL:
+    if len(history) < 4:
+        return
+    elbos = [numbers["elbo"] for numbers in history]
+    late = elbos[len(elbos) // 2 :]
+    usual = sum(abs(after - before) for before, after in pairwise(late)) / (len(late) - 1)
+    # The last of a run is of all held-out images, those before it of some: it alone does not tell of a fall.
+    if max(elbos) > max(elbos[-2:]) + max(FELL, 2 * usual):
         what = "−BCE − KL" if spec.loss_only else "ELBO"
-        yield best["step"], f"its best held-out {what} so far; it has fallen since"
+        yield history[elbos.index(max(elbos))]["step"], f"its best held-out {what} so far; the last two are lower"
 
 
 def _overtaken(one: str, history: History, other: str, history_of_other: History) -> Iterator[tuple[int, str, str]]:

@@ -9,7 +9,8 @@ function plot(svg, name, { top, bottom, right, steps, lines, domain, ticks = 2 }
   const [low, high] = domain;
   const y = scale([low, high], [bottom, top]);
   const shown = roundTicks(low, high).filter((_, index, all) => index % Math.ceil(all.length / ticks) === 0);
-  axis(panel, "y", y, shown, ROOM, short);
+  const digits = decimals(shown[1] - shown[0]);
+  axis(panel, "y", y, shown, ROOM, (value) => short(value, digits));
   part(panel, "base", "line", { x1: ROOM, x2: right, y1: bottom, y2: bottom, class: "base" });
   lines.forEach(({ points, colour, dash = "", width = 2, opacity = 1 }, index) => {
     const inside = points.map(([step, value]) => [x(step), clamp(y(value), top - 1, bottom + 1)]);
@@ -30,12 +31,14 @@ function domainOf(lines, least = 1e-9) {
   return [low - margin, high + margin];
 }
 
-// A number on an axis: few digits, a true minus sign.
-function short(value) {
+// A number on an axis: with the decimals that tell it from the next, and a true minus sign.
+function short(value, digits) {
   const size = Math.abs(value);
-  const text = size >= 10000 ? `${Number((size / 1000).toPrecision(3))}k` : String(Number(size.toPrecision(3)));
+  const text = size >= 10000 ? `${Number((size / 1000).toPrecision(3))}k` : size.toFixed(digits);
   return (value < 0 ? "−" : "") + text;
 }
+
+const decimals = (step) => (Number.isFinite(step) ? clamp(Math.ceil(-Math.log10(step) - 1e-9), 0, 4) : 1);
 
 function playhead(svg, at, top, bottom) {
   part(svg, "playhead", "line", { x1: at, x2: at, y1: top, y2: bottom, class: "playhead" });

@@ -1,6 +1,7 @@
 // What a stage hears of its runs: news over HTTP, kept in the browser. A run here is what answer.py tells of it, with
 // `snapshots` (by step, each with `sheets`: name to { width, height, grey }) and `curve`, both first to last.
 
+const BREATH = 250; // ms between two answers, once there is a first picture: one process answers a whole class
 const DECODER = { canvas: null }; // one for all pictures: what they are drawn on to be read
 
 // Listen until `feed.over`. `changed()` after each answer; `failed(sentence)` while there is none, or what the answer
@@ -17,6 +18,7 @@ async function listen(feed, changed, failed) {
       version = Number(reply.headers.get("x-version"));
       failed(await take(feed, bytes));
       if (!feed.over) changed();
+      if (feed.ids.some((id) => newestStep(feed.runs[id]) >= 0)) await pause(BREATH);
     } catch (error) {
       if (feed.over) return;
       failed(error instanceof TypeError ? "The app does not answer; trying again." : error.message);

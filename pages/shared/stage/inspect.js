@@ -3,6 +3,7 @@
 async function inspect(stage, image, pixel) {
   const asked = (stage.inspected = { image, pixel, found: new Map() });
   drawInspector(stage);
+  if (!stage.root.activeElement) stage.find(".inspector button").focus({ preventScroll: true }); // so that Escape is heard
   const lanes = stage.data.lanes.filter((lane) => stage.feed.runs[lane.run]?.snapshots.length);
   await Promise.all(lanes.map(async (lane) => asked.found.set(lane.run, await askPixel(lane.run, image, pixel).catch((error) => error.message))));
   if (stage.inspected === asked) drawInspector(stage);
@@ -24,7 +25,8 @@ function drawInspector(stage) {
   panel.style.bottom = `${stage.find(".floor").offsetHeight}px`; // the playhead stays at hand
   const { image, pixel, found } = inspected;
   if (!panel.firstChild) buildInspector(stage, panel);
-  const x = [...found.values()].find((one) => one.steps?.length)?.x;
+  const seen = new Set([...found.values()].filter((one) => one.steps?.length).map((one) => one.x));
+  const [x] = seen.size === 1 ? seen : []; // with noise on pixels, masses keep the stored ones
   panel.said.textContent =
     `Held-out image ${image + 1} of ${stage.xStrip.columns}, pixel d = ${pixel} (row ${Math.floor(pixel / data.side)}, column ${pixel % data.side}, counted from 0)` +
     (x === undefined ? "" : `: x = ${number(x)}`) + ", z = m.";

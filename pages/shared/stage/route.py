@@ -41,7 +41,7 @@ async def news(request: Request) -> Response:
         while max(map(store.news.last, asked)) <= int(since) and time.monotonic() < until:
             await store.news.wait(version, until - time.monotonic())
             version = store.news.version
-        told = await run_in_threadpool(answer, store, asked, engine.problem or engine.busy)
+        told = await run_in_threadpool(answer, store, asked, engine.problem or engine.busy * busy)
     except StoreError as error:
         return JSONResponse({"error": str(error)}, 503)
     headers = {"x-version": str(version), "cache-control": "no-store"}

@@ -58,13 +58,13 @@ function fixed(value, digits) {
 // The two terms after the step shown, held out, with each symbol lighting its figure.
 function termsOf(lane, snapshot, bits = false) {
   if (!snapshot) return { html: "", text: "not begun" };
-  const [reconstruction, elbo] = lane.kind === "loss" ? ["−BCE", "−BCE − KL"] : ["E ln p(x|z,w)", "ELBO"];
+  const [reconstruction, elbo] = lane.kind === "loss" ? ["−BCE", "−BCE − KL"] : ["E ln p", "ELBO"];
   const name = (lights, text) => `<span data-lights="${lights}">${text}</span>`;
   const rest = `${name("mse", `MSE ${fixed(snapshot.mse, 4)}`)} · ${snapshot.active_latents} of ${lane.latent_dim} latents active`;
   const text = `${elbo} ${nats(snapshot.elbo)}, KL ${nats(snapshot.kl)} nats per image`;
   if (bits) {
     const said = snapshot.bits
-      ? `${name("reconstruction", `−E log₂ P(x|z,w) = <b>${fixed(snapshot.bits[0], 3)}</b>`)}, with the KL <b>${fixed(snapshot.bits[1], 3)}</b> bits a pixel`
+      ? `${name("reconstruction", `−E log₂ P <b>${fixed(snapshot.bits[0], 3)}</b>`)}, with the KL <b>${fixed(snapshot.bits[1], 3)}</b> bits a pixel`
       : lane.without_bits;
     return { html: `${said}<br>${rest}`, text };
   }
@@ -74,7 +74,7 @@ function termsOf(lane, snapshot, bits = false) {
 
 function sigmaWords(lane, sigma) {
   if (lane.n_shared) return `σ = ${sigma.median.toFixed(3)} at every pixel${sigma.pixels_on_floor ? ", its floor" : ""}`;
-  return `σ: dark = floor ${Number(sigma.floor.toPrecision(3))} (${Math.round(sigma.pixels_on_floor)} px) to bright ≥ 1`;
+  return `σ: dark ${Number(sigma.floor.toPrecision(3))}, its floor (${Math.round(sigma.pixels_on_floor)} pixels on average), to bright ≥ 1`;
 }
 
 // Curves ----------------------------------------------------------------------------------------------------------------
@@ -118,8 +118,8 @@ function inPixels(svg, height) {
 }
 
 function reconstructionLines(lane, run, bits) {
-  const held = { points: curveOf(run, (one) => (bits ? one.bits?.[0] : one.reconstruction)), colour: lane.colour, dash: "5 3" };
-  const training = { points: bits ? [] : (run?.curve ?? []).map(([step, reconstruction]) => [step, reconstruction]), colour: lane.colour, width: 1.2, opacity: 0.6 };
+  const held = { points: curveOf(run, (one) => (bits ? one.bits?.[0] : one.reconstruction)), colour: lane.colour, width: 2.4 };
+  const training = { points: bits ? [] : (run?.curve ?? []).map(([step, reconstruction]) => [step, reconstruction]), colour: lane.colour, width: 1, opacity: 0.65 };
   return [held, training];
 }
 

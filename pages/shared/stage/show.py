@@ -18,6 +18,8 @@ from vae_core.spec import RunSpec, make_likelihood
 
 _DRAWN_WITH = ("feed", "strips", "charts", "inspect", "show")  # beside this file
 _STAGE = widget("stage", "stage", "svg", "canvas", "likelihoods", "lighting", "formulas", "density", *_DRAWN_WITH)
+SIDE_BY_SIDE = 4
+MANY = " Scroll the lanes sideways for all decoders."
 HOW = "Point at an image, a symbol or a number to see what belongs to it; press a pixel to see its p(x|z,w)."
 
 
@@ -44,7 +46,7 @@ def stage(
             "total_steps": max(spec.total_steps for spec in specs),
             "uniform_bits": uniform_bits(specs[0].n_levels),
             "bits": bits,
-            "words": f"{words} {HOW}",
+            "words": f"{words} {HOW}{MANY * (len(specs) > SIDE_BY_SIDE)}",
         },
         on_moved_change=lambda: None,
         on_bits_change=lambda: on_bits(st.session_state[key]["bits"] is True),
@@ -86,9 +88,9 @@ def _sigma_words(spec: RunSpec) -> str:
     fixed = {
         "gaussian_identity": f"σ = {spec.sigma:g} at every pixel, for every z",
         "laplace": f"b = {spec.scale:g} at every pixel, for every z",
-        "gaussian_shared": "σ: one weight for all pixels",
+        "gaussian_shared": "σ: one for all pixels, learned",
         "gaussian_learned": "σ of each pixel",
-        "bernoulli": "its σ follows from its mean: √λ(1−λ)",
+        "bernoulli": "its σ follows from its mean: √(λ(1−λ))",
         "discretized_logistic": "its scale s is the decoder's too, not drawn here",
     }
     return fixed.get(spec.likelihood, "its σ follows from its outputs, not drawn here")

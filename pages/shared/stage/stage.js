@@ -36,8 +36,7 @@ function open(root, data) {
   build(stage);
   resized.observe(find(".stage"));
   listen(feed, () => heard(stage), (sentence) => {
-    set(find(".words"), sentence || data.words); // in the place of words that can wait: nothing moves
-    find(".words").classList.toggle("trouble", Boolean(sentence));
+    set(find(".trouble"), sentence); // above words that can wait, and in their room: nothing moves
   });
   return stage;
 }
@@ -175,15 +174,17 @@ function build(stage) {
 function buildLeft(stage, section) {
   const { data } = stage;
   section.setAttribute("aria-label", "What all decoders share");
-  element(section, "div", "words", data.words).setAttribute("role", "status");
-  element(section, "div", "caption", "x: held-out images, the same for all").dataset.lights = "x";
+  const words = element(section, "div", "words");
+  element(words, "div", "trouble").setAttribute("role", "status");
+  element(words, "div", "", data.words);
+  element(section, "div", "caption", "x: held-out images").dataset.lights = "x";
   stage.xStrip = addStrip(stage, section, { kind: "held", alt: "Six held-out images x. Arrow keys choose a pixel, Enter opens it under every decoder.", lights: "x" });
   Object.assign(stage.xStrip.frame, { tabIndex: 0, onkeydown: (event) => keysOfX(stage, event) });
   stage.xStrip.frame.setAttribute("role", "application");
   stage.xStrip.frame.setAttribute("aria-label", "Held-out images x. Arrow keys choose a pixel, Enter opens it under every decoder.");
   stage.remarks = element(section, "ul", "remarks");
   const toggles = element(section, "div", "toggles");
-  element(toggles, "div", "caption", "Curves: dashed held out, thin training. In bits, on one axis.");
+  element(toggles, "div", "caption", "In each lane: thick held out, thin training. In bits, one axis for all.");
   stage.toggles = [
     toggle(toggles, "New images:", { mean: "means", sample: "samples" }, () => stage.prior, (value) => (stage.prior = value), () => later(stage)),
     toggle(toggles, "Curves:", { nats: "nats", bits: "bits per pixel" }, () => (stage.bits ? "bits" : "nats"),
