@@ -51,13 +51,6 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
         f"At z = m alone, {term.replace('ˡ', '')} is {nats(at_mean, 2)}: usually more than at drawn z, for which the "
         f"{bound} asks. Each number is rounded by itself."
     )
-    st.plotly_chart(
-        readable(estimate_chart(found, COLOURS[spec.likelihood], term)),
-        key=f"one_image.chart {spec.likelihood}",
-        config={"displayModeBar": False},
-        alt=f"{term} of {len(found.log_probs)} draws under {title(spec)}, their running mean, and its standard error, "
-        "which falls as one over the square root of the number of draws.",
-    )
 
 
 def listed(values: np.ndarray) -> str:
