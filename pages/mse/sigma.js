@@ -35,6 +35,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     say();
     if (one.sigma === one.told) return;
     one.sent.add((one.told = one.sigma));
+    find("heard").textContent = find("curve").getAttribute("aria-valuetext"); // once let go, for who listens
     setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
   };
   const show = () => {

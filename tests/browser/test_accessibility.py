@@ -19,12 +19,14 @@ STREAMLITS = {
     "scrollable-region-focusable": ("katex", "stExpander", "stCode"),
 }
 
-# Whether the page's own widgets, in shadow roots, have been drawn: their sliders say where they stand.
-DRAWN = """() => {
-  const roots = [...document.querySelectorAll('*')].flatMap((one) => one.shadowRoot ?? []);
-  const sliders = roots.flatMap((root) => [...root.querySelectorAll('[role=slider]')]);
-  return sliders.every((one) => one.hasAttribute('aria-valuenow')) && roots.every((root) => root.childElementCount);
-}"""
+# What a page's own widget has once it is drawn.
+DRAWN = {
+    "one_pixel": ".surface[aria-valuenow]",
+    "one_image": ".pixel-map .panel canvas",
+    "mse": ".curve[aria-valuenow]",
+    "train": ".shared[aria-valuenow]",
+    "latent": ".where:not(:empty)",
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -37,7 +39,7 @@ def test_axe_finds_nothing_serious(browser: Browser, server: Server, scheme: str
         page.goto(f"{server.url}/{'' if name == 'start' else name}")
         expect(page.locator("h1")).to_be_visible()
         expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
-        page.wait_for_function(DRAWN)
+        expect(page.locator(DRAWN.get(name, "h1")).first).to_be_attached()
         for rule in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
             if rule["impact"] not in ("serious", "critical"):
                 continue

@@ -96,6 +96,7 @@ def test_the_numbers_are_those_of_the_core(page: Page, server: Server, found: Fi
         curve.press(key)
         assert check(page, found, mu) != before
     page.get_by_role("button", name="σ = √MSE", exact=True).click()
+    expect(page.locator(".heard")).to_have_text(re.compile(r"^σ 0\.\d+, [\d,.−-]+ nats; the least is at 0\.\d+$"))
     assert number(page, "sigma") == float(f"{found.best_sigma:.3g}")
     assert number(page, "excess") < 0.1
     page.get_by_role("button", name="σ = 1, identity").click()
