@@ -89,9 +89,9 @@ def test_words_can_be_read(scheme: str) -> None:
     if scheme == "light":  # on dark no colour serves both a pressed pill and a primary button's white letters
         for tint in (0.1, 0.2):  # chosen; chosen and below the pointer
             pairs[f"a pill of {tint:.0%}"] = (theme["primaryColor"], mixed(theme["primaryColor"], theme, tint), 1.0)
-    for digit, tint in enumerate(tints(scheme)):
-        pairs |= {f"{digit} on the pad": (tint, theme["secondaryBackgroundColor"], 1.0)}
-        pairs |= {f"{digit} in the pad's key": (tint, theme["backgroundColor"], 1.0)}
+    for digit, colour in enumerate(tints(scheme)):
+        pairs |= {f"{digit} on the pad": (colour, theme["secondaryBackgroundColor"], 1.0)}
+        pairs |= {f"{digit} in the pad's key": (colour, theme["backgroundColor"], 1.0)}
     for path in sorted((ROOT / "pages").rglob("*.css")):
         for rule, letters, opacity in faded(path.read_text(encoding="utf-8"), theme):
             pairs[f"{path.name}: {rule}"] = (letters, theme["backgroundColor"], opacity)

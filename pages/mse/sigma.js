@@ -26,13 +26,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     one.sigma = Number(clamp(sigma, ...SIGMAS).toPrecision(3));
     show();
   };
-  // For a screen reader, once sigma or a draw is chosen and not on the way there.
-  const say = () => {
-    const [above, beyond] = [find("excess"), find("sample-outside")].map((told) => told.textContent);
-    find("heard").textContent = `σ ${one.sigma}: ${above} nats above the least; ${beyond} of this sample's pixels are outside 0 to 1`;
-  };
   const tell = () => {
-    say();
     if (one.sigma === one.told) return;
     one.sent.add((one.told = one.sigma));
     find("heard").textContent = find("curve").getAttribute("aria-valuetext"); // once let go, for who listens
@@ -57,7 +51,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     one.draw = (one.draw + 1) % data.n_draws;
     one.noise = noise(one.draw, data.n_pixels);
     show();
-    say();
+    find("heard").textContent = `Sample ${one.draw + 1}: ${find("sample-outside").textContent} of its pixels outside 0 to 1`;
     setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
   };
   picture(find("x"), data.x, `The input x, held-out image ${data.image}`);
