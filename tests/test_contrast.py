@@ -53,7 +53,7 @@ def faded(css: str, theme: dict[str, str]) -> list[tuple[str, str, float]]:
     """The rules that colour or fade letters: which, their colour, and their opacity."""
     found = []
     for selectors, body in re.findall(r"([^{}]*)\{([^{}]*)\}", css):
-        own = dict(re.findall(r"(?:^|;)\s*(color|fill|opacity):\s*([^;]+)", body))
+        own: dict[str, str] = dict(re.findall(r"(?:^|;)\s*(color|fill|opacity):\s*([^;]+)", body))
         if "color" not in own and not re.search("text|caption|name|how|ends", selectors):
             continue
         colour = own.get("color", own.get("fill", "var(--st-text-color)"))
