@@ -113,6 +113,9 @@ def test_the_sample_is_a_draw_and_the_mean_stays(page: Page, server: Server, mu:
         assert np.abs(pixels(page, "sample") - 255 * expected.clip(0, 1)).max() <= 0.51
         assert np.abs(pixels(page, "mean") - 255 * mean.clip(0, 1)).max() <= 0.51
         page.get_by_role("button", name="Draw again").click()
+        expect(page.locator(".heard")).to_have_text(
+            re.compile(rf"^Another draw: {100 * number(page, 'sample-outside'):.1f} %")
+        )
     expect(page).to_have_url(re.compile("draw=7"))
     lit = re.compile(r"\blit\b")
     page.locator('.numbers i[data-lights="mean"]').hover()  # a symbol lights its figure, and the other way round

@@ -174,7 +174,9 @@ def test_workers_that_cannot_start_are_told_of(offline: Path, tmp_path: Path, mo
             assert f"Only 0 of {worker_count()} training processes" in told
             assert is_sentence(told.split(". ")[0] + ".")
             first = engine._connection.child
-            wait_until(lambda: engine.state == "unreachable")
+            wait_until(
+                lambda: engine.state == "unreachable", how=lambda: f"{engine.state} {engine.workers} {engine.problem}"
+            )
             assert "none has come up within" in engine.problem
             assert engine.submit(small(seed=19)).status == "queued"
             wait_until(lambda: engine._connection.child not in (None, first))
@@ -192,7 +194,9 @@ def test_a_cluster_that_hangs_in_its_start_is_begun_anew(
     with monkeypatch.context() as impatient:
         impatient.setattr(connection, "START_SECONDS", 0.01)
         with app(tmp_path) as engine:
-            wait_until(lambda: engine.state == "unreachable")
+            wait_until(
+                lambda: engine.state == "unreachable", how=lambda: f"{engine.state} {engine.workers} {engine.problem}"
+            )
             assert "ended before they were up" in engine.problem
             impatient.undo()
             wait_until_whole(engine)
