@@ -51,7 +51,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     one.draw = (one.draw + 1) % data.n_draws;
     one.noise = noise(one.draw, data.n_pixels);
     show();
-    find("heard").textContent = `Sample ${one.draw + 1}: ${find("sample-outside").textContent} of its pixels outside 0 to 1`;
+    find("heard").textContent = `Another draw: ${find("sample-outside").textContent} of its pixels lie outside 0 to 1.`;
     setTriggerValue("released", { sigma: one.sigma, draw: one.draw });
   };
   picture(find("x"), data.x, `The input x, held-out image ${data.image}`);

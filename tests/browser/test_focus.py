@@ -1,9 +1,9 @@
-"""By keyboard alone: what has the focus in a widget is seen, light and dark, and what changed is heard."""
+"""By keys alone: what has the focus in a widget shows it, light and dark, and lets it go; a drag selects no words."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,90 +11,78 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Server
 from tests.test_contrast import THEME, channels, contrast
 
+LEAST = 3  # WCAG 2.2, success criterion 1.4.11
 # The element that has the focus, in whatever shadow root; the ring around it, or around what stands for it; and the
 # colour on which the ring is drawn.
 FOCUSED = """() => {
   let one = document.activeElement;
   while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
   const inside = one.getRootNode() !== document;
-  const name = one.getAttribute('aria-label') ?? one.name ?? one.textContent.trim();
   const ringed = getComputedStyle(one).opacity === '0' ? one.parentElement : one;
   const ring = getComputedStyle(ringed);
-  let below = ringed;
-  let ground = 'rgba(0, 0, 0, 0)';
+  let [below, ground] = [ringed, 'rgba(0, 0, 0, 0)'];
   while (ground === 'rgba(0, 0, 0, 0)') {
     below = below.parentElement ?? below.getRootNode().host;
     ground = getComputedStyle(below).backgroundColor;
   }
   const [style, width, colour] = [ring.outlineStyle, parseFloat(ring.outlineWidth), ring.outlineColor];
-  return { inside, name: name || one.tagName, style, width, colour, ground };
+  return { inside, what: one.outerHTML.slice(0, 90), style, width, colour, ground };
 }"""
-SURFACES = ".surface, .frame svg, svg.shared, .sketch"
-# A page's first thing in its widget that takes the focus, and how many follow at least.
+# Of each page's widget: what takes the focus first, how many things do at least, and a surface that is dragged.
 WIDGETS = {
-    "train": ('[role="application"][aria-label^="Held-out images x"]', 9),
-    "latent": ('[role="application"]', 8),
-    "one_pixel": (".chip input >> nth=0", 8),
-    "one_image": (".frame svg >> nth=0", 4),
-    "mse": ('[role="slider"]', 4),
+    "one_pixel": (".chip input >> nth=0", 8, "[data-panel=network]"),
+    "one_image": (".frame svg >> nth=0", 4, ".frame svg >> nth=0"),
+    "mse": ("svg.curve", 4, "svg.curve"),
+    "latent": ("svg.surface", 8, "svg.surface"),
+    "train": (".strip[tabindex]", 9, "svg.shared"),
 }
 
 
 def hexadecimal(colour: str) -> str:
-    red, green, blue = re.findall(r"\d+", colour)[:3]
-    return f"#{int(red):02x}{int(green):02x}{int(blue):02x}"
+    return "#" + "".join(f"{int(channel):02x}" for channel in re.findall(r"\d+", colour)[:3])
 
 
 def rgb(colour: str) -> str:
     return f"rgb({', '.join(str(round(255 * channel)) for channel in channels(colour))})"
 
 
-def walk(page: Page, key: str) -> list[dict[str, Any]]:
-    """What has the focus, from where it is until it leaves the widgets."""
-    seen = []
+def walk(page: Page) -> list[dict[str, Any]]:
+    """What Tab reaches, from where the focus is until it leaves the widgets."""
+    seen: list[dict[str, Any]] = []
     while (found := page.evaluate(FOCUSED))["inside"]:
-        seen.append(found)
-        page.keyboard.press(key)
         assert len(seen) < 200, f"a trap: {seen[-3:]}"
+        seen.append(found)
+        page.keyboard.press("Tab")
     return seen
 
 
+def faint(ring: dict[str, Any]) -> bool:
+    seen = contrast(hexadecimal(ring["colour"]), hexadecimal(ring["ground"])) >= LEAST
+    return ring["width"] < 2 or ring["style"] != "solid" or not seen
+
+
 @pytest.mark.parametrize("name", WIDGETS)
-def test_what_has_the_focus_is_seen(page: Page, server: Server, name: str) -> None:
-    first, least = WIDGETS[name]
-    faint = []
-    schemes: list[Literal["light", "dark"]] = ["light", "dark"]
-    page.emulate_media(color_scheme="light")
+def test_focus_is_seen_and_a_drag_selects_nothing(page: Page, server: Server, name: str) -> None:
+    first, least, dragged = WIDGETS[name]
     page.goto(f"{server.url}/{name}")
-    expect(page.get_by_text("The glossary")).to_be_attached()
-    start = page.locator(first).first
-    expect(start).to_be_attached()
-    for scheme in schemes:
+    surface = page.locator(dragged)
+    expect(surface).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
+    surface.scroll_into_view_if_needed()
+    box = surface.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    for share in (0.5, 0.8, 1.1):  # and out of it, over the words beside and below
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + (share + 0.2) * box["height"])
+    page.mouse.up()
+    assert page.evaluate("() => getSelection().toString()") == ""
+    expect(surface).to_have_css("user-select", "none")
+    page.keyboard.press("Tab")  # from here on, focus is shown as by keys
+    for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # Streamlit follows
         expect(page.get_by_test_id("stApp")).to_have_css("background-color", rgb(THEME[scheme]["backgroundColor"]))
-        start.focus()
-        found = walk(page, "Tab")
-        assert len(found) >= least, found
-        for one in found:
-            clear = contrast(hexadecimal(one["colour"]), hexadecimal(one["ground"]))
-            if one["style"] != "solid" or one["width"] < 2 or clear < 3:  # WCAG 2.2: 2.4.13, 1.4.11
-                faint.append(f"{scheme}: {one} {clear:.2f}:1")
-    assert not faint, "\n".join(faint)
-    select = page.locator(SURFACES).evaluate_all("(all) => all.map((one) => getComputedStyle(one).userSelect)")
-    assert select and set(select) == {"none"}
-
-
-def test_sigma_is_heard_once_it_rests(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/mse")
-    curve = page.get_by_role("slider", name="σ, the assumed noise")
-    expect(curve).to_have_attribute("aria-valuenow", re.compile("."))
-    curve.focus()
-    heard = page.locator("p.heard")
-    expect(heard).to_be_empty()
-    page.keyboard.down("ArrowRight")
-    sigma = curve.get_attribute("aria-valuenow")
-    expect(heard).to_be_empty()
-    page.keyboard.up("ArrowRight")
-    expect(heard).to_have_text(re.compile(rf"^σ {sigma}, [\d,.−-]+ nats; the least is at"))
-    page.locator("button.again").click()
-    expect(heard).to_have_text(re.compile(r"^Sample 2: [\d.]+ % of its pixels outside 0 to 1"))
+        page.locator(first).focus()
+        rings = walk(page)
+        assert len(rings) >= least
+        assert not [ring for ring in rings if faint(ring)]
