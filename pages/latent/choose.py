@@ -7,7 +7,7 @@ import json
 import streamlit as st
 
 from pages.shared.address import Address, PageSettings
-from pages.shared.trained import choose_runs
+from pages.shared.trained import asked_for, choose_runs
 from vae_core.runs.engine import Engine
 from vae_core.shipped import SPECS, TWO_LATENTS, WITH_WEIGHTS
 from vae_core.spec import RunSpec
@@ -26,13 +26,17 @@ def of_older(address: Address) -> Address:
 
 
 def choose_trained(settings: PageSettings, engine: Engine) -> list[RunSpec]:
-    """Draw the choice, out of the way unless a link names a run that is not here, and return the specs to show."""
-    known = {run.id: run.spec for run in engine.store.trained()} | {spec.id: spec for spec in WITH_WEIGHTS.values()}
+    """Draw the choice and return the specs to show. It is out of the way, unless there is something in it to be told:
+    that a link names a run that is not here, or that the visitor's own runs are ready."""
+    own = {run.id: run.spec for run in engine.store.trained()}
+    known = own | {spec.id: spec for spec in WITH_WEIGHTS.values()}
     asked = _asked(settings)
     if asked and asked not in known:
         return choose_runs(settings, engine)
     chosen = f"a run with {known[asked].latent_dim}" if asked else f"shipped, {NUMBERS[settings['latents']]}"
-    with st.popover(f"Trained decoders: {chosen} latents", icon=":material/tune:"):
+    label = f"Trained decoders: {chosen} latents"
+    ready = not asked and asked_for(own)
+    with st.container() if ready else st.popover(label, icon=":material/tune:"):
         specs = choose_runs(settings, engine)
         if settings["run"]:
             return specs

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +19,9 @@ from pages.latent.pack import as_bytes
 from pages.latent.pad import read, written
 from pages.latent.run import LatentRun, subscript
 from pages.latent.traverse import _movie, _sheet
+from pages.shared.naming import title
 from tests.pages.test_pages import finish
+from tests.pages.test_trained import keep
 from vae_core.data import load_dataset
 from vae_core.lessons.latent import along, held_out_codes, means
 from vae_core.model import VAE
@@ -28,7 +33,8 @@ VIEWS = ["walk", "traversals", "image", "between", "new", "compare"]
 
 
 def text(page: AppTest) -> str:
-    return "\n".join(element.value for element in [*page.title, *page.markdown, *page.caption])
+    shown = [element.value for element in [*page.title, *page.markdown, *page.caption]]
+    return "\n".join(one for one in shown if "warming up" not in one)  # how far the workers are is not the page's
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,44 @@ def test_one_latent_and_sixty_four(open_page, trained, latent_dim: int) -> None:
         if view == "traversals" and latent_dim == 64:
             page.toggle(key="latent.all").set_value(True).run()
             assert not page.exception
+
+
+def test_a_run_by_its_id_opens_every_view_with_its_siblings(open_page, engine: Engine) -> None:
+    """Of the same settings alone: neither the run with other settings nor the shipped ones are among them."""
+    spec = RunSpec(dataset="digits", latent_dim=2, hidden=(8,), epochs=1, seed=91, likelihood="laplace")
+    sibling = replace(spec, likelihood="bernoulli")
+    for one in (spec, sibling, replace(spec, likelihood="gaussian_identity", hidden=(9,))):
+        keep(engine.store, one)
+    for view in VIEWS:
+        page = open_page("latent", view=view, run=spec.id)
+        assert not page.error and not page.warning
+        decoder = page.segmented_control(key="latent.decoder")
+        assert decoder.value == "laplace"
+        assert decoder.options == [title(sibling), title(spec)]
+        assert page.query_params["run"] == spec.id
+
+
+def test_ones_own_runs_are_a_press_away_and_not_in_a_popover(open_page, engine: Engine) -> None:
+    """Nothing else of the page asks to be opened first."""
+    spec = RunSpec(dataset="digits", latent_dim=2, hidden=(8,), epochs=1, seed=92)
+    keep(engine.store, spec)
+    page = open_page("latent")
+    assert [one.proto.popover.label for one in popovers(page)] == ["Trained decoders: shipped, two latents"]
+    page.session_state["asked for"] = [spec.id]  # as the press on Train leaves it
+    page.run()
+    assert not popovers(page)
+    page.button(key="own runs").click().run()
+    assert page.session_state["latent.run"] == spec.id
+    assert [one.proto.popover.label for one in popovers(page)] == ["Trained decoders: a run with 2 latents"]
+
+
+def popovers(page: AppTest) -> list[Any]:
+    def below(block: Any) -> Iterator[Any]:
+        for child in getattr(block, "children", {}).values():
+            yield child
+            yield from below(child)
+
+    return [one for one in below(page.main) if getattr(one, "type", "") == "popover"]
 
 
 def test_paths_end_at_the_images_chosen(open_page) -> None:

@@ -134,12 +134,23 @@ def draw_prior(n: int, latent_dim: int, generator: Generator) -> Tensor:
 def draw_aggregate(n: int, codes: Codes, generator: Generator) -> Tensor:
     """A held-out image at random, then z from its q(z|x), n times: (n, latent_dim).
 
-    A draw is easy, the density at it is not: with 10 latents the average of 1,000 q(z|x) changes by tens of nats with
-    whether the image's own q(z|x) is among them, so none is computed here.
+    A draw is easy, the density at it is not where there are many latents: see `own_share`. None is computed here.
     """
     picked = torch.randint(len(codes), (n,), generator=generator)
     eps = torch.randn((n, codes.m.shape[1]), generator=generator)
     return codes.m[picked] + torch.exp(0.5 * codes.log_var[picked]) * eps
+
+
+def own_share(codes: Codes, seed: int = 0) -> float:
+    """How far n images can be trusted for the aggregate posterior: at a draw from each image's q(z|x), by how many
+    nats ln of the average of all n q(z|x) exceeds that of the n - 1 others; averaged over the n images."""
+    m, s = codes.m.double(), torch.exp(0.5 * codes.log_var.double())
+    z = m + s * torch.randn(m.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    log_q = -0.5 * (((z[:, None] - m) / s).square() + LN_2PI).sum(-1) - s.log().sum(-1)  # (n places, n images)
+    without = log_q.clone().fill_diagonal_(-torch.inf)
+    n = len(codes)
+    share = (torch.logsumexp(log_q, 1) - math.log(n)) - (torch.logsumexp(without, 1) - math.log(n - 1))
+    return float(share.mean())
 
 
 # What is decoded there -----------------------------------------------------------------------------------------------
