@@ -144,7 +144,7 @@ def test_nobody_answers_at_the_scheduler(page: Page, tmp_path) -> None:
     lonely = Server(tmp_path / "home", {"DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:9"}).start()
     try:
         open_train(page, lonely, "dataset=digits")
-        expect(page.get_by_text("No Dask scheduler answers at tcp://127.0.0.1:9")).to_be_visible()
+        expect(page.get_by_text("No Dask scheduler answers at tcp://127.0.0.1:9").first).to_be_visible()
         button(page, "Train").click()
         expect(lane(page, "bernoulli")).to_contain_text("starting")
         page.goto("about:blank")
