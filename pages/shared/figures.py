@@ -24,7 +24,7 @@ QUIET = "#888888"  # of what is no run's: a baseline, a diagonal; lines only, fo
 # Streamlit writes in charts in a grey of 3.7:1 on white, whatever the theme. Vega's letters take the page's own colour.
 _TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 VEGA_TEXT: dict[str, Any] = {"config": {"axis": _TEXT, "legend": _TEXT, "title": {"color": "currentColor"}}}
-# Plotly takes no such name: this one Streamlit replaces by its darkest grey on light, its lightest on dark.
+# Plotly takes no such name: this one Streamlit replaces as it draws, by its darkest or lightest grey.
 _PLOTLY_TEXT = "#000037"
 WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
 

@@ -10,14 +10,12 @@ from app import PAGES
 from tests.browser.conftest import Server
 from tests.waiting import SECONDS
 
-# What Streamlit draws and no page can mend, by rule, as a part of the element's place or source.
-STREAMLITS = {
-    # A chosen segment, pill or tab is written in the primary colour on a tint of it. On dark pages one colour cannot be
-    # light enough for that and dark enough for the white letters of a primary button, which people press more.
-    "color-contrast": ("data-selected", "data-focused", "stTab", "aria-disabled"),
-    # A formula or line of code wider than its box scrolls, and takes no focus.
-    "scrollable-region-focusable": ("katex", "stExpander", "stCode"),
-}
+# What Streamlit draws and no page can mend, by theme and rule, as a part of the element's place or source.
+# A formula or line of code wider than its box scrolls, and takes no focus.
+WIDE = {"scrollable-region-focusable": ("katex", "stExpander", "stCode")}
+# A chosen segment, pill or tab is written in the primary colour on a tint of it. On dark pages no colour is light
+# enough for that and dark enough for the white letters of a primary button, which people press more.
+STREAMLITS = {"light": WIDE, "dark": WIDE | {"color-contrast": ("data-selected", "data-focused", "stTab")}}
 
 # What a page's own widget has once it is drawn.
 DRAWN = {
@@ -34,18 +32,24 @@ def test_axe_finds_nothing_serious(browser: Browser, server: Server, scheme: str
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     context.set_default_timeout(1000 * SECONDS)
     page = context.new_page()
-    found = []
+    found, seen = [], set()
     for name in PAGES:
         page.goto(f"{server.url}/{'' if name == 'start' else name}")
         expect(page.locator("h1")).to_be_visible()
         expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
-        expect(page.locator(DRAWN.get(name, "h1")).first).to_be_attached()
+        drawn = page.locator(DRAWN.get(name, "h1")).first
+        expect(drawn).to_be_attached()
+        if name in DRAWN:  # a button with no name beside it, to be found if axe looks inside the widget at all
+            drawn.evaluate("(one) => { one.parentNode.appendChild(document.createElement('button')).id = 'nameless'; }")
         for rule in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
             if rule["impact"] not in ("serious", "critical"):
                 continue
             for node in rule["nodes"]:
                 text = f"{node['target']} {node['html']}"
-                if not any(part in text for part in STREAMLITS.get(rule["id"], ())):
+                if "nameless" in text and rule["id"] == "button-name":
+                    seen.add(name)
+                elif not any(part in text for part in STREAMLITS[scheme].get(rule["id"], ())):
                     found.append(f"{name}: {rule['id']}: {text[:160]} {node['failureSummary'][:160]}")
     context.close()
     assert not found, "\n".join(found)
+    assert seen == DRAWN.keys()

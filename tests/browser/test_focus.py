@@ -1,51 +1,71 @@
-"""What takes the focus in a widget shows it, and what is dragged there selects no words."""
+"""By keys alone: what has the focus in a widget shows it, light and dark, and lets it go; a drag selects no words."""
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
-from tests.test_contrast import contrast
+from tests.test_contrast import THEME, channels, contrast
 
 LEAST = 3  # WCAG 2.2, success criterion 1.4.11
-# Of each thing in the widgets that keys reach: its name, its ring's width, and the colours of ring and page.
-RINGS = """() => {
-  const hex = (rgb) => `#${rgb.match(/[\\d.]+/g).map((one) => Number(one).toString(16).padStart(2, '0')).join('')}`;
-  const roots = [...document.querySelectorAll('[data-testid^=stBidiComponent]')].map((one) => one.shadowRoot ?? one);
-  const all = roots.flatMap((root) => [...root.querySelectorAll('button, input, select, a[href], [tabindex="0"]')]);
-  return all.filter((one) => one.checkVisibility() && !one.disabled).map((one) => {
-    one.focus();
-    const rings = [one, one.closest('label')].filter(Boolean).map((each) => getComputedStyle(each));
-    const ring = rings.find((style) => style.outlineStyle === 'solid') ?? rings[0];
-    const page = hex(getComputedStyle(document.querySelector('.stApp')).backgroundColor);
-    return [one.outerHTML.slice(0, 90), parseFloat(ring.outlineWidth), ring.outlineStyle, hex(ring.outlineColor), page];
-  });
+# The element that has the focus, in whatever shadow root; the ring around it, or around what stands for it; and the
+# colour on which the ring is drawn.
+FOCUSED = """() => {
+  let one = document.activeElement;
+  while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+  const inside = one.getRootNode() !== document;
+  const ringed = getComputedStyle(one).opacity === '0' ? one.parentElement : one;
+  const ring = getComputedStyle(ringed);
+  let [below, ground] = [ringed, 'rgba(0, 0, 0, 0)'];
+  while (ground === 'rgba(0, 0, 0, 0)') {
+    below = below.parentElement ?? below.getRootNode().host;
+    ground = getComputedStyle(below).backgroundColor;
+  }
+  const [style, width, colour] = [ring.outlineStyle, parseFloat(ring.outlineWidth), ring.outlineColor];
+  return { inside, what: one.outerHTML.slice(0, 90), style, width, colour, ground };
 }"""
-DARK = """(dark) => dark ===
-  (Number(getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/)[0]) < 128)"""
-# A surface that is dragged, on each page that has one.
-DRAGGED = {
-    "one_pixel": "[data-panel=network]",
-    "one_image": ".frame svg >> nth=0",
-    "mse": "svg.curve",
-    "latent": "svg.surface",
-    "train": "svg.shared",
+# Of each page's widget: what takes the focus first, how many things do at least, and a surface that is dragged.
+WIDGETS = {
+    "one_pixel": (".chip input >> nth=0", 8, "[data-panel=network]"),
+    "one_image": (".frame svg >> nth=0", 4, ".frame svg >> nth=0"),
+    "mse": ("svg.curve", 4, "svg.curve"),
+    "latent": ("svg.surface", 8, "svg.surface"),
+    "train": (".strip[tabindex]", 9, "svg.shared"),
 }
 
 
-def rings_are_seen(page: Page) -> None:
-    page.keyboard.press("Tab")  # from here on, focus is shown as by keys
-    rings = page.evaluate(RINGS)
-    assert rings
-    faint = [ring for ring in rings if ring[1] < 2 or ring[2] != "solid" or contrast(ring[3], ring[4]) < LEAST]
-    assert not faint
+def hexadecimal(colour: str) -> str:
+    return "#" + "".join(f"{int(channel):02x}" for channel in re.findall(r"\d+", colour)[:3])
 
 
-@pytest.mark.parametrize("name", DRAGGED)
+def rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(round(255 * channel)) for channel in channels(colour))})"
+
+
+def walk(page: Page) -> list[dict[str, Any]]:
+    """What Tab reaches, from where the focus is until it leaves the widgets."""
+    seen: list[dict[str, Any]] = []
+    while (found := page.evaluate(FOCUSED))["inside"]:
+        assert len(seen) < 200, f"a trap: {seen[-3:]}"
+        seen.append(found)
+        page.keyboard.press("Tab")
+    return seen
+
+
+def faint(ring: dict[str, Any]) -> bool:
+    seen = contrast(hexadecimal(ring["colour"]), hexadecimal(ring["ground"])) >= LEAST
+    return ring["width"] < 2 or ring["style"] != "solid" or not seen
+
+
+@pytest.mark.parametrize("name", WIDGETS)
 def test_focus_is_seen_and_a_drag_selects_nothing(page: Page, server: Server, name: str) -> None:
+    first, least, dragged = WIDGETS[name]
     page.goto(f"{server.url}/{name}")
-    surface = page.locator(DRAGGED[name])
+    surface = page.locator(dragged)
     expect(surface).to_be_visible()
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
     surface.scroll_into_view_if_needed()
@@ -57,7 +77,12 @@ def test_focus_is_seen_and_a_drag_selects_nothing(page: Page, server: Server, na
         page.mouse.move(box["x"] + share * box["width"], box["y"] + (share + 0.2) * box["height"])
     page.mouse.up()
     assert page.evaluate("() => getSelection().toString()") == ""
+    expect(surface).to_have_css("user-select", "none")
+    page.keyboard.press("Tab")  # from here on, focus is shown as by keys
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(DARK, arg=scheme == "dark")
-        rings_are_seen(page)
+        page.emulate_media(color_scheme=scheme)  # Streamlit follows
+        expect(page.get_by_test_id("stApp")).to_have_css("background-color", rgb(THEME[scheme]["backgroundColor"]))
+        page.locator(first).focus()
+        rings = walk(page)
+        assert len(rings) >= least
+        assert not [ring for ring in rings if faint(ring)]

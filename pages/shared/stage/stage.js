@@ -115,12 +115,13 @@ function say(stage) {
 
 function controls(stage) {
   const control = (name) => stage.find(`[name=${name}]`);
-  control("start").onclick = () => goTo(stage, 0);
+  control("start").onclick = () => (goTo(stage, 0), say(stage));
   control("play").onclick = () => setPlaying(stage, !stage.playing);
   control("next").onclick = () => (move(stage, 1), say(stage));
   control("live").onclick = () => {
     Object.assign(stage, { follow: true, playing: false, step: newestOfAll(stage) });
     later(stage);
+    say(stage);
   };
   control("speed").onchange = (event) => (stage.speed = Number(event.target.value));
   const shared = stage.find(".shared");
@@ -131,7 +132,7 @@ function controls(stage) {
   });
   const keys = shared.onkeydown;
   shared.onkeydown = (event) => {
-    const found = { " ": () => setPlaying(stage, !stage.playing), Home: () => goTo(stage, 0), End: () => control("live").onclick() }[event.key];
+    const found = { " ": () => setPlaying(stage, !stage.playing), Home: () => control("start").onclick(), End: () => control("live").onclick() }[event.key];
     if (found) {
       event.preventDefault();
       found();
