@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from pages.shared.naming import label, title
 from tests.browser.conftest import Server
-from tests.browser.test_latent import GREY, SEEN, z_of
+from tests.browser.latents import GREY, SEEN, z_of
 from tests.browser.test_one_image import numbers, panel
 from tests.pages.test_trained import keep
 from vae_core.checkpoint import load_vae
