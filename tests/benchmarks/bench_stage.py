@@ -18,7 +18,8 @@ from tests.browser import chromium
 from tests.browser.conftest import Server
 from vae_core import RunSpec, Snapshot, load_dataset, train
 from vae_core.runs.messages import Progress, numbers, pictures
-from vae_core.runs.store import MAX_SNAPSHOTS, Store
+from vae_core.runs.store import Store
+from vae_core.runs.thinning import MAX_SNAPSHOTS
 from vae_core.spec import snapshot_stride
 
 DECODERS = ("bernoulli", "gaussian_identity", "gaussian_learned", "laplace")

@@ -8,7 +8,8 @@ from hypothesis import given, strategies as st
 
 from tests.runs.conftest import small
 from tests.runs.stores import MAX_CURVE, MAX_SNAPSHOTS, NAMES, progress, sql, steps_of
-from vae_core.runs.store import Store, keep_stride
+from vae_core.runs.store import Store
+from vae_core.runs.thinning import keep_stride
 
 
 @given(st.integers(0, 10**9), st.integers(1, 4096), st.integers(2, 1000))

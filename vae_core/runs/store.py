@@ -23,10 +23,10 @@ from vae_core.folders import home
 from vae_core.runs import schema
 from vae_core.runs.messages import Progress
 from vae_core.runs.news import News
-from vae_core.spec import RunSpec, curve_stride, snapshot_stride
+from vae_core.runs.thinning import keep_strides
+from vae_core.spec import RunSpec
 
 RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
-MAX_SNAPSHOTS, MAX_CURVE = 200, 1000
 HISTORY = ("snapshots", "pictures", "curve")  # the tables of what came step by step
 
 
@@ -185,13 +185,21 @@ class Store:
 
     def pictures(self, run_id: str, step: int) -> dict[str, bytes]:
         """What one snapshot shows, by name: see `messages.pictures`."""
-        query = "SELECT name, png FROM pictures WHERE run = ? AND step = ?"
-        return {row["name"]: row["png"] for row in self._read(query, (run_id, step))}
+        return self._pictures("step = ?", run_id, step).get(step, {})
 
-    def exact(self, run_id: str) -> list[tuple[int, bytes]]:
+    def pictures_after(self, run_id: str, step: int) -> dict[int, dict[str, bytes]]:
+        """What each later snapshot shows, by its step, but for what is `exact`."""
+        return self._pictures("step > ? AND name != 'exact'", run_id, step)
+
+    def exact(self, run_id: str) -> dict[int, bytes]:
         """`pictures.Pictures.exact` of every kept snapshot, first to last, by its step."""
-        rows = self._read("SELECT step, png FROM pictures WHERE run = ? AND name = 'exact' ORDER BY step", (run_id,))
-        return [(row["step"], row["png"]) for row in rows]
+        return {step: parts["exact"] for step, parts in self._pictures("name = 'exact'", run_id).items()}
+
+    def _pictures(self, where: str, run_id: str, *values: int) -> dict[int, dict[str, bytes]]:
+        found: dict[int, dict[str, bytes]] = {}
+        for row in self._read(f"SELECT * FROM pictures WHERE run = ? AND {where} ORDER BY step", (run_id, *values)):
+            found.setdefault(row["step"], {})[row["name"]] = row["png"]
+        return found
 
     def weights_path(self, run_id: str) -> Path:
         return self.folder / "weights" / f"{run_id}.safetensors"
@@ -254,8 +262,7 @@ class Store:
             db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", pictures)
             points = [(run_id, *point) for point in progress.curve]
             db.executemany("INSERT OR REPLACE INTO curve VALUES (?, ?, ?, ?)", points)
-            keep = keep_stride(step, snapshot_stride(spec), MAX_SNAPSHOTS)
-            keep_of_curve = keep_stride(step, curve_stride(spec), MAX_CURVE)
+            keep, keep_of_curve = keep_strides(spec, step)
             for table, stride in zip(HISTORY, (keep, keep, keep_of_curve)):
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, stride))
         self.news.tell(run_id)
@@ -285,13 +292,6 @@ class Store:
         path = self.weights_path(run_id)
         with self._as_store_errors(), suppress(FileNotFoundError):
             os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
-
-
-def keep_stride(step: int, stride: int, most: int) -> int:
-    """The smallest `stride * 2^k` of which at most `most` multiples, 0 and the last step included, reach `step`."""
-    while step // stride + 2 > most:
-        stride *= 2
-    return stride
 
 
 def _family(spec: RunSpec) -> str:

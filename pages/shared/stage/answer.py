@@ -11,8 +11,9 @@ import numpy as np
 
 from pages.shared.naming import label, title
 from vae_core.lessons.train import bits, remarks
-from vae_core.runs.store import MAX_CURVE, MAX_SNAPSHOTS, Run, Store, keep_stride
-from vae_core.spec import RunSpec, curve_stride, make_likelihood, snapshot_stride
+from vae_core.runs.store import Run, Store
+from vae_core.runs.thinning import keep_strides
+from vae_core.spec import RunSpec, make_likelihood
 
 NUMBERS = ("step", "reconstruction", "kl", "elbo", "mse", "active_latents", "sigma")
 
@@ -26,14 +27,14 @@ def answer(store: Store, asked: Mapping[str, int], problem: str = "") -> bytes:
     runs = {run_id: run for run_id in asked if (run := store.run(run_id)) is not None}
     histories = {run_id: store.history(run_id) for run_id in runs}
     names = called({run_id: run.spec for run_id, run in runs.items()})
-    blobs: list[bytes] = []
+    blobs = bytearray()
     told = {
         "problem": problem,
         "runs": {run_id: _told(store, run, histories[run_id], asked[run_id], blobs) for run_id, run in runs.items()},
         "remarks": [vars(one) for one in remarks(histories, {run_id: run.spec for run_id, run in runs.items()}, names)],
     }
     header = json.dumps(told, separators=(",", ":")).encode()
-    return b"".join([struct.pack("<I", len(header)), header, *blobs])
+    return struct.pack("<I", len(header)) + header + blobs
 
 
 def called(specs: Mapping[str, RunSpec]) -> dict[str, str]:
@@ -43,7 +44,9 @@ def called(specs: Mapping[str, RunSpec]) -> dict[str, str]:
     return {run_id: label(specs[run_id]) if one in twice else one for run_id, one in titles.items()}
 
 
-def _told(store: Store, run: Run, history: list[dict[str, Any]], after: int, blobs: list[bytes]) -> dict[str, Any]:
+def _told(store: Store, run: Run, history: list[dict[str, Any]], after: int, blobs: bytearray) -> dict[str, Any]:
+    keep, keep_of_curve = keep_strides(run.spec, run.step)
+    pictures = store.pictures_after(run.id, after)
     before = store.unfinished() if run.status == "queued" else []
     return {
         "status": run.status,
@@ -54,26 +57,24 @@ def _told(store: Store, run: Run, history: list[dict[str, Any]], after: int, blo
         "seconds_left": run.seconds_left,
         "before": sum(other.created < run.created and other.status == "queued" for other in before),
         # Whoever has more drops what the store drops, so that a long run stays bounded there too.
-        "keep": keep_stride(run.step, snapshot_stride(run.spec), MAX_SNAPSHOTS),
-        "keep_of_curve": keep_stride(run.step, curve_stride(run.spec), MAX_CURVE),
+        "keep": keep,
+        "keep_of_curve": keep_of_curve,
         "curve": [point for point in store.curve(run.id) if point[0] > after],
         "snapshots": [
             {name: numbers[name] for name in NUMBERS}
-            | {"bits": bits(numbers, run.spec), "parts": _parts(store.pictures(run.id, numbers["step"]), blobs)}
+            | {"bits": bits(numbers, run.spec), "parts": _parts(pictures.get(numbers["step"], {}), blobs)}
             for numbers in history
             if numbers["step"] > after
         ],
     }
 
 
-def _parts(pictures: Mapping[str, bytes], blobs: list[bytes]) -> dict[str, list[int]]:
-    """All but the exact numbers of each pixel, which come when one is asked for."""
+def _parts(pictures: Mapping[str, bytes], blobs: bytearray) -> dict[str, list[int]]:
+    """Where each picture stands among the blobs, at whose end it is put."""
     parts = {}
-    at = sum(map(len, blobs))
     for name, data in pictures.items():
-        if name != "exact":
-            blobs.append(data)
-            parts[name] = [at, at := at + len(data)]
+        parts[name] = [len(blobs), len(blobs) + len(data)]
+        blobs += data
     return parts
 
 
@@ -87,7 +88,7 @@ def pixel(store: Store, run_id: str, image: int, place: int) -> dict[str, Any]:
         raise LookupError(run_id)
     n = run.spec.n_pixels
     found: dict[str, Any] = {"x": None, "steps": [], "outputs": []}
-    for step, data in store.exact(run_id):
+    for step, data in store.exact(run_id).items():
         rows = np.frombuffer(data, "<f4").reshape(-1, n + make_likelihood(run.spec).n_outputs)
         if image >= len(rows):
             raise LookupError(image)
