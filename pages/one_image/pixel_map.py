@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ import streamlit as st
 from plotly.colors import sequential
 
 from pages.shared.figures import COLOURS
-from pages.shared.naming import badge, ln_p_is, title
+from pages.shared.naming import badge_words, ln_p_is, title
 from pages.shared.numbers import nats
 from pages.shared.widget import widget
 from vae_core.lessons.one_image import Pixels
@@ -25,7 +24,7 @@ KEY = "one_image.map"
 LEAST_SIGMA = 1e-3  # on the scale of a map: a quarter of one of 256 levels
 Row = Callable[[np.ndarray], int]
 
-_MAP = widget("one_image", "pixel_map", "svg", "canvas", "likelihoods", "lighting", "formulas", "density")
+_MAP = widget("one_image", "pixel_map", "svg", "canvas", "likelihoods", "lighting", "formulas", "density", "badges")
 
 
 def pixel_map(x: np.ndarray, views: list[tuple[RunSpec, Pixels]], pixel: int, picked: Callable[[int], None]) -> None:
@@ -80,7 +79,7 @@ def _panel(spec: RunSpec, pixels: Pixels, row: Row) -> dict[str, Any]:
         "settings": make_likelihood(spec).given,
         "title": title(spec),
         "kind": ln_p_is(spec),
-        "badge": re.sub(r".*\[(.*)\]", r"\1", badge(spec)),
+        "badge": badge_words(spec),
         "term": one,
         "total": f"{whole} = Σ_d {one} = {nats(pixels.total)} nats",
         "colour": COLOURS[spec.likelihood],

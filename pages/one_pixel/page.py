@@ -49,7 +49,7 @@ SETTINGS = PageSettings(
     },
 )
 WIDGET = "one_pixel.widget"
-PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "lighting", "numbers", "bar", "panels")
+PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "lighting", "numbers", "bar", "panels", "badges")
 FOUR_PIXELS = widget("one_pixel", "four_pixels", "svg")
 
 

@@ -39,15 +39,11 @@ def enlarged(png: bytes) -> str:
 
 
 @lru_cache(maxsize=64)
-def coloured(png: bytes) -> str:
-    """The same with grey levels in viridis, dark to light."""
-    return _painted(png, "Viridis")
-
-
-@lru_cache(maxsize=64)
 def diverging(png: bytes) -> str:
     """The same with the middle grey white, darker ones blue and lighter ones red: for what has a sign."""
-    return _painted(png, "RdBu_r")
+    image = Image.open(io.BytesIO(png)).convert("L")
+    image.putpalette(_palette("RdBu_r"))
+    return _zoom(image)
 
 
 def readable(figure: Figure) -> Figure:
@@ -56,12 +52,6 @@ def readable(figure: Figure) -> Figure:
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont_color=_PLOTLY_TEXT, title_font_color=_PLOTLY_TEXT)
     return figure
-
-
-def _painted(png: bytes, palette: str) -> str:
-    image = Image.open(io.BytesIO(png)).convert("L")
-    image.putpalette(_palette(palette))
-    return _zoom(image)
 
 
 def _zoom(image: Image.Image) -> str:

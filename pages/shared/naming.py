@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from vae_core.catalogue import DATASETS
@@ -49,3 +50,8 @@ def ln_p_is(spec: RunSpec) -> Literal["mass", "density", "loss"]:
 
 def badge(spec: RunSpec) -> str:
     return BADGES[ln_p_is(spec)]
+
+
+def badge_words(spec: RunSpec) -> str:
+    """The badge without its Markdown, for what is drawn by a widget."""
+    return re.sub(r".*\[(.*)\]", r"\1", badge(spec))

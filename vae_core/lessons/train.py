@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from vae_core.likelihoods.base import bits_per_pixel
+from vae_core.measures import ACTIVE_KL
 from vae_core.spec import RunSpec
 
 History = Sequence[Mapping[str, Any]]  # the numbers of each snapshot, first to last: see `runs.messages.numbers`
@@ -58,7 +59,10 @@ def _latents(history: History, spec: RunSpec) -> Iterator[tuple[int, str]]:
         collapsed = spec.latent_dim - numbers["active_latents"]
         if numbers["step"] and collapsed != before and (collapsed or before is not None):
             if collapsed:
-                yield numbers["step"], f"{collapsed} of {spec.latent_dim} latents collapsed (a KL below 0.01 nats)"
+                yield (
+                    numbers["step"],
+                    f"{collapsed} of {spec.latent_dim} latents collapsed (a KL below {ACTIVE_KL} nats)",
+                )
             else:
                 yield numbers["step"], f"all {spec.latent_dim} latents are active"
         if numbers["step"]:

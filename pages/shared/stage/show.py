@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from pages.shared.figures import COLOURS, DASHES
-from pages.shared.naming import badge, ln_p_is
+from pages.shared.naming import badge_words, ln_p_is
 from pages.shared.widget import widget
 from vae_core.errors import LevelsError
 from vae_core.likelihoods import LIKELIHOODS, Support
@@ -17,7 +16,9 @@ from vae_core.likelihoods.base import uniform_bits
 from vae_core.spec import RunSpec, make_likelihood
 
 _DRAWN_WITH = ("feed", "strips", "charts", "inspect", "show")  # beside this file
-_STAGE = widget("stage", "stage", "svg", "canvas", "likelihoods", "lighting", "formulas", "density", *_DRAWN_WITH)
+_STAGE = widget(
+    "stage", "stage", "svg", "canvas", "likelihoods", "lighting", "formulas", "density", "badges", *_DRAWN_WITH
+)
 SIDE_BY_SIDE = 4
 MANY = " Scroll the lanes sideways for all decoders."
 HOW = "Point at an image, a symbol or a number to see what belongs to it; press a pixel to see its p(x|z,w)."
@@ -70,7 +71,7 @@ def _lane(name: str, spec: RunSpec, look: tuple[str, list[int]]) -> dict[str, An
         "key": spec.likelihood,
         "title": name,
         "kind": ln_p_is(spec),
-        "badge": re.sub(r".*\[(.*)\]", r"\1", badge(spec)),
+        "badge": badge_words(spec),
         "settings": make_likelihood(spec).given,
         "colour": colour,
         "dash": " ".join(map(str, dash)) if dash[1] else "",
