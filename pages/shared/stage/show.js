@@ -6,7 +6,7 @@ function draw(stage) {
   stage.lanes.forEach((one) => drawLane(stage, one, feed.runs[one.lane.run]));
   const first = data.lanes.map((lane) => snapshotAt(feed.runs[lane.run], stage.step)).find(Boolean);
   paintSheet(stage.xStrip, first?.sheets.input, data.side, GREYS);
-  if (stage.fresh !== false) drawCurves(stage);
+  if (stage.fresh) drawCurves(stage);
   stage.fresh = false;
   drawPlayhead(stage);
   drawRemarks(stage);

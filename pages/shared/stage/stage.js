@@ -7,7 +7,7 @@ const stages = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
   let stage = stages.get(parentElement);
-  if (!stage || stage.subject !== data.subject) {
+  if (!stage || stage.subject !== data.subject || stage.feed.over) { // or it was closed, and is shown again
     stage?.close();
     stage = open(parentElement, data);
     stages.set(parentElement, stage);
@@ -22,7 +22,7 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
 function open(root, data) {
   const find = (selector) => root.querySelector(selector);
   const feed = { ids: data.lanes.map((lane) => lane.run), runs: {}, remarks: [], over: false, stopped: new AbortController() };
-  const stage = { root, data, subject: data.subject, find, feed, step: 0, follow: true, playing: false, speed: 1, prior: "mean", bits: data.bits, marked: ["", -1, -1] };
+  const stage = { root, data, subject: data.subject, find, feed, step: 0, follow: true, playing: false, speed: 1, prior: "mean", bits: data.bits, fresh: true, marked: ["", -1, -1] };
   stage.close = () => {
     feed.over = true;
     feed.stopped.abort();
@@ -178,7 +178,7 @@ function buildLeft(stage, section) {
   element(words, "div", "trouble").setAttribute("role", "status");
   element(words, "div", "", data.words);
   element(section, "div", "caption", "x: held-out images").dataset.lights = "x";
-  stage.xStrip = addStrip(stage, section, { kind: "held", alt: "Six held-out images x. Arrow keys choose a pixel, Enter opens it under every decoder.", lights: "x" });
+  stage.xStrip = addStrip(stage, section, { kind: "held", alt: "Six held-out images x", lights: "x" });
   Object.assign(stage.xStrip.frame, { tabIndex: 0, onkeydown: (event) => keysOfX(stage, event) });
   stage.xStrip.frame.setAttribute("role", "application");
   stage.xStrip.frame.setAttribute("aria-label", "Held-out images x. Arrow keys choose a pixel, Enter opens it under every decoder.");
@@ -210,7 +210,7 @@ function buildLane(stage, lane, section) {
   section.style.setProperty("--lane", lane.colour);
   section.setAttribute("aria-label", lane.title);
   section.dataset.key = lane.key;
-  const one = { lane, section };
+  const one = { lane };
   element(section, "h4", "", lane.title).title = lane.title;
   element(section, "div", "formula").innerHTML = FORMULAS[lane.key];
   element(section, "span", `badge ${lane.kind}`, lane.badge);
