@@ -76,7 +76,7 @@ def measure(page: Page, server: Server) -> None:
     report("a control's rerun, idle, three lanes full", pill_times(page), "ms", "")
     page.goto(f"{server.url}/train?epochs=400&decoders=bernoulli&decoders=gaussian_identity")
     page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.locator(".strip canvas:visible").nth(7)).to_be_visible(timeout=60_000)
+    expect(page.locator(".strip canvas:visible").nth(6)).to_be_visible(timeout=60_000)
     report("a control's rerun, two runs training", pill_times(page), "ms", "200")
     app, *children = server.family()
     workers = [child for child in children if child.memory_info().rss > 100e6]
