@@ -123,7 +123,6 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
         if sent:
             SETTINGS["sigma"], SETTINGS["draw"] = float(sent["sigma"]), int(sent["draw"])
 
-    SETTINGS.number("sigma", "σ, the noise assumed", step=0.05, width=170, help="The same as the one dragged.")
     st.markdown(BADGES["density"])
     WIDGET(
         key="mse.widget",
