@@ -57,11 +57,11 @@ def test_the_table_is_of_the_chosen_image(open_page) -> None:
 def test_digit_and_number_say_the_same(open_page) -> None:
     page = open_page("mse", image="5")
     labels = held_out(IDENTITY).labels.tolist()
-    assert page.segmented_control(key="mse.image class").value == labels[5]
-    page.segmented_control(key="mse.image class").set_value(7).run()
+    assert page.selectbox(key="mse.image class").value == labels[5]
+    page.selectbox(key="mse.image class").set_value(7).run()
     assert page.number_input(key="mse.image").value == labels.index(7)
     page.number_input(key="mse.image").set_value(999).run()
-    assert page.segmented_control(key="mse.image class").value == labels[999]
+    assert page.selectbox(key="mse.image class").value == labels[999]
     assert not page.exception
 
 
