@@ -121,6 +121,10 @@ def test_the_sample_is_a_draw_and_the_mean_stays(page: Page, server: Server, mu:
     page.locator('.numbers i[data-lights="mean"]').hover()  # a symbol lights its figure, and the other way round
     expect(page.locator("canvas.mean")).to_have_class(lit)
     expect(page.locator("canvas.x")).not_to_have_class(lit)
+    inside = page.locator("canvas.mean").evaluate(
+        "one => [getComputedStyle(one)].map(s => [s.outlineWidth, s.outlineOffset])[0]"
+    )
+    assert inside == ["3px", "-3px"]  # a frame that ends where its picture does touches no neighbour
     page.locator("canvas.x").hover()
     expect(page.locator('.numbers i[data-lights="x"]')).to_have_class(lit)
     page.locator('.numbers i[data-lights="sigma"]').hover()
