@@ -29,7 +29,7 @@ def show_rates(
     """`ends` by id: where each run stands."""
     from plotly.graph_objects import Scatter
 
-    st.subheader("2. Rate against distortion", anchor="rate")
+    st.header("2. Rate against distortion", anchor="rate")
     st.markdown(words["Rate and distortion"])
     right = 1.6 * max(end.rate_bits for end in ends.values())
     top = 1.15 * max(known.histogram_bits, *(end.total_bits for end in ends.values()))

@@ -89,7 +89,7 @@ words = page_words("one_image")
 engine = get_engine()
 st.title("One image")
 show_opening("one_image")
-st.subheader("Which pixels cost how many nats", anchor="map")
+st.header("Which pixels cost how many nats", anchor="map")
 try:
     specs = choose_runs(SETTINGS, engine)
     vaes = {}
@@ -116,7 +116,7 @@ if vaes:
     for (spec, _), column in zip(views, columns(len(views))):
         column.markdown(f"**{title(spec)}.** {explained(spec)}")
 
-    st.subheader("The Monte-Carlo estimate of the ELBO", anchor="estimate")
+    st.header("The Monte-Carlo estimate of the ELBO", anchor="estimate")
     st.markdown(words["The estimate"])
     choose_draws(SETTINGS)
     for vae, column in zip(vaes.values(), columns(len(vaes))):

@@ -46,7 +46,7 @@ def explanation(key: str) -> tuple[str, str]:
     """What a lane always shows of a decoder, and what it shows on demand."""
     parts = decoder_words(key)
     plain = parts[""] or f"*Its explanation is still to be written, in {parts.path.name}.*"
-    return plain, "\n\n".join(f"#### {heading}\n{parts[heading]}" for heading in IN_A_LANE if heading in parts)
+    return plain, "\n\n".join(f"### {heading}\n{parts[heading]}" for heading in IN_A_LANE if heading in parts)
 
 
 def _linked(parts: Parts) -> Parts:
@@ -85,7 +85,7 @@ def ending(words: Parts) -> None:
 
 def show_glossary() -> None:
     """Once on each page: the glossary as a whole, and what shows the meaning of a term where it stands."""
-    st.subheader("Words", anchor="words")  # where the terms of a page lead without JavaScript
+    st.header("Words", anchor="words")  # where the terms of a page lead without JavaScript
     with st.expander("The glossary", icon=":material/menu_book:"):
         st.markdown("\n\n".join(f"**{term}**: {meaning}" for term, meaning in glossary().items()))
     _MEANINGS(key="meanings", height="content")

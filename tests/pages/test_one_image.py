@@ -67,7 +67,7 @@ def test_the_numbers_are_the_cores(open_page, z: str) -> None:
         for shown in (found.mean, found.elbo):
             assert f"**{two(shown)}** ± {found.error:.2f}" in text(page)
         assert f"**−\u00a0{found.kl:.2f}**" in text(page)
-    assert page.segmented_control(key="one_image.image class").value == load_dataset("mnist").labels[split(spec)[1]][12]
+    assert page.selectbox(key="one_image.image class").value == load_dataset("mnist").labels[split(spec)[1]][12]
 
 
 def test_which_pictures_a_decoder_has(open_page) -> None:
@@ -79,13 +79,13 @@ def test_which_pictures_a_decoder_has(open_page) -> None:
 def test_images_by_number_and_by_digit(open_page) -> None:
     page = open_page("one_image")
     labels = load_dataset("mnist").labels[split(SPECS["bernoulli"])[1]]
-    page.segmented_control(key="one_image.image class").set_value(7).run()
+    page.selectbox(key="one_image.image class").set_value(7).run()
     number = page.number_input(key="one_image.image").value
     assert labels[number] == 7
     assert 7 not in labels[:number]
     assert page.query_params["image"] == str(number)
     page.number_input(key="one_image.image").set_value(0).run()
-    assert page.segmented_control(key="one_image.image class").value == labels[0]
+    assert page.selectbox(key="one_image.image class").value == labels[0]
     assert "image" not in page.query_params
 
 
