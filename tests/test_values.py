@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
+from pages.shared.address import plain
 from tests.specs import CHOICES, MAX_LAYERS, MAX_WIDTH, REAL, RULES, SMALL, WHOLE, small
 from vae_core import LIKELIHOODS, RunSpec, SpecError
 from vae_core.catalogue import BINARIZE, DATASETS
-from vae_core.values import read
+from vae_core.values import code, read, shown
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -160,3 +162,29 @@ def test_an_error_keeps_its_field_on_its_way_from_a_worker() -> None:
         small(epochs=0)
     back = pickle.loads(pickle.dumps(caught.value))
     assert (back.field, str(back)) == ("epochs", str(caught.value))
+
+
+@given(st.text(max_size=80) | st.text("`' ", max_size=8))
+@example("`")
+@example("``a`")
+@example("http://evil.example")
+def test_a_strangers_words_are_one_piece_of_code_in_a_page(text: str) -> None:
+    """By CommonMark's rule: it ends at the first run of backticks as long as the one it began with."""
+    sentence = shown(text)
+    fence = re.match("`+", sentence)
+    assert fence
+    runs = re.findall("`+", sentence)
+    assert runs[0] == runs[-1]
+    assert fence[0] not in runs[1:-1]
+    inside = sentence[len(fence[0]) : -len(fence[0])]
+    assert inside.removeprefix(" ").removesuffix(" ") in (repr(text), repr(text)[:57] + "...")
+    assert len(inside) <= 60
+    assert "\n" not in sentence
+    assert plain(f"a*b is {sentence}; [c]") == f"a\\*b is {sentence}; \\[c\\]"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("a", "`a`"), ("`", "`` ` ``"), ("a``b`c", "```a``b`c```"), ("`a", "`` `a ``")]
+)
+def test_code_is_fenced_by_more_backticks_than_it_has(text: str, written: str) -> None:
+    assert code(text) == written

@@ -123,9 +123,18 @@ def refusal(name: str, value: Any, rule: Rule) -> SpecError:
 
 
 def shown(value: Any) -> str:
-    """A value as a sentence may hold it: short."""
+    """A value as a sentence may hold it: short, and all but numbers as Markdown's code, in which a page makes no link,
+    picture, colour or formula of what a stranger wrote into its address."""
     try:
         text = re.sub(r"\s*\n\s*", " ", repr(value))  # an array's has lines
     except ValueError:  # a whole number of thousands of digits
         return "a number too long to show"
-    return text if len(text) <= 60 else text[:57] + "..."
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return text if isinstance(value, int | float | None) else code(text)
+
+
+def code(text: str) -> str:
+    """One line as Markdown's inline code: between more backticks than it has in a row."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
