@@ -12,7 +12,7 @@ import numpy as np
 
 from vae_core.catalogue import DatasetInfo
 from vae_core.errors import DataError
-from vae_core.folders import home
+from vae_core.folders import home, private
 
 # What the two archives weigh, compressed; only the progress shown depends on it.
 EXPECTED_BYTES = {"mnist_784": 15_500_000, "Fashion-MNIST": 33_000_000}
@@ -30,7 +30,8 @@ def cached_download(info: DatasetInfo, progress: Callable[[str, float], None] | 
     from filelock import FileLock  # several lanes may ask for the same data at once
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private(home())
+        folder.mkdir(exist_ok=True)
         with FileLock(folder / f"{info.file}.lock"):
             if not path.exists():
                 _download(info, path, progress or (lambda sentence, share: None))

@@ -115,7 +115,7 @@ def test_more_draws(open_page) -> None:
         ("L", "0", "L is 0; allowed: a whole number from 1 to 1000."),
         ("L", "1e3", "allowed: a whole number from 1 to 1000."),
         ("draw", "10000", "allowed: a whole number from 0 to 9999."),
-        ("decoder", "x", "'decoder' is not a setting; allowed: run, spec, image, z, pixel, L, draw."),
+        ("decoder", "x", "`'decoder'` is not a setting; allowed: run, spec, image, z, pixel, L, draw."),
     ],
 )
 def test_each_bad_part_of_a_link_is_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:
