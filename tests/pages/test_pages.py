@@ -213,6 +213,20 @@ def test_a_damaged_store_is_told(open_page, engine: Engine, monkeypatch) -> None
     assert "set aside" in open_page("train").warning[0].value
 
 
+@pytest.mark.parametrize("name", ["compare", "latent", "train"])
+def test_a_store_damaged_in_a_running_app_is_told_once(open_page, engine: Engine, tmp_path, monkeypatch, name) -> None:
+    garbage = tmp_path / "runs.sqlite3"
+    garbage.write_bytes(b"garbage " * 2000)
+    monkeypatch.setattr(engine.store, "path", garbage)
+    engine._to_write.put(
+        lambda: engine.store.begin(SPECS["bernoulli"].id, 0)
+    )  # what workers send cannot be written either
+    wait_until(lambda: "disk" in engine._problems)
+    page = open_page(name)
+    assert not page.warning
+    assert [error.value.count("is damaged") for error in page.error] == [1]
+
+
 # Words and pictures --------------------------------------------------------------------------------------------------
 
 
