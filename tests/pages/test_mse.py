@@ -85,11 +85,11 @@ def test_the_settings_are_in_the_address(open_page) -> None:
     [
         ("sigma", "0", "sigma is 0; allowed: a number from 0.01 to 3."),
         ("sigma", "nan", "sigma is nan; allowed: a number from 0.01 to 3."),
-        ("sigma", "wide", "sigma is 'wide'; allowed: a number from 0.01 to 3."),
+        ("sigma", "wide", "sigma is `'wide'`; allowed: a number from 0.01 to 3."),
         ("image", "1000", "image is 1000; allowed: a whole number from 0 to 999."),
-        ("image", "1.5", "image is '1.5'; allowed: a whole number from 0 to 999."),
+        ("image", "1.5", "image is `'1.5'`; allowed: a whole number from 0 to 999."),
         ("draw", "-1", "draw is -1; allowed: a whole number from 0 to 999."),
-        ("guess", "maybe", "guess is 'maybe'; allowed: grows, same, shrinks, skip."),
+        ("guess", "maybe", "guess is `'maybe'`; allowed: grows, same, shrinks, skip."),
     ],
 )
 def test_each_bad_part_of_a_link_is_told(open_page, name: str, value: str, sentence: str) -> None:

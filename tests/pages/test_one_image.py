@@ -109,13 +109,13 @@ def test_more_draws(open_page) -> None:
     [
         ("image", "-1", "image is -1; allowed: a whole number from 0 to 29999."),
         ("image", "1000", "Held-out image is 1000; allowed: a whole number from 0 to 999. 0 is shown."),
-        ("z", "median", "z is 'median'; allowed: mean, draw."),
-        ("pixel", "28,0", "pixel is '28,0'; allowed: row,column, each from 0 to 27."),
+        ("z", "median", "z is `'median'`; allowed: mean, draw."),
+        ("pixel", "28,0", "pixel is `'28,0'`; allowed: row,column, each from 0 to 27."),
         ("pixel", "1;DROP", "allowed: row,column, each from 0 to 27."),
         ("L", "0", "L is 0; allowed: a whole number from 1 to 1000."),
         ("L", "1e3", "allowed: a whole number from 1 to 1000."),
         ("draw", "10000", "allowed: a whole number from 0 to 9999."),
-        ("decoder", "x", "'decoder' is not a setting; allowed: run, spec, image, z, pixel, L, draw."),
+        ("decoder", "x", "`'decoder'` is not a setting; allowed: run, spec, image, z, pixel, L, draw."),
     ],
 )
 def test_each_bad_part_of_a_link_is_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:

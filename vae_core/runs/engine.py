@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vae_core.errors import CheckpointError, DataError, StoreError
+from vae_core.errors import CheckpointError, DamagedStoreError, DataError, StoreError
 from vae_core.runs import worker
 from vae_core.runs.connection import Connection
 from vae_core.runs.health import Health
@@ -290,8 +290,9 @@ class Engine(Health):
                     self._problems.pop("disk", None)
                     break
                 except StoreError as error:
-                    self._problems["disk"] = f"{error} Training goes on, and nothing is lost while the app stays open."
-                    log.warning(self.problem)
+                    why = f"{error} Training goes on, and nothing is lost while the app stays open."
+                    self._problems["disk"] = "" if isinstance(error, DamagedStoreError) else why  # readers tell that
+                    log.warning("%s", error)
                     self._closing.wait(RETRY_SECONDS)
                 except Exception:  # a message that cannot be handled must not end the handling of messages
                     log.exception("a message from a worker was dropped")

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from filelock import FileLock
 
 from vae_core.errors import DamagedStoreError, StoreError
-from vae_core.folders import home
+from vae_core.folders import home, private
 from vae_core.runs import schema
 from vae_core.runs.messages import Progress
 from vae_core.runs.news import News
@@ -69,7 +69,7 @@ class Store:
         self.path = self.folder / "runs.sqlite3"
         self.notice, self.news = "", News()
         with self._as_store_errors():
-            (self.folder / "weights").mkdir(parents=True, exist_ok=True)
+            (private(self.folder) / "weights").mkdir(exist_ok=True)
             with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
                 self._open_or_begin_anew()
             # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
