@@ -2,6 +2,8 @@
 
 It keeps the tree of a page's elements, sends what a widget was set to with the state of all others, moves from page to
 page, keeps the clocks of fragments running, listens to the runs of a stage over HTTP, and fetches pictures once.
+
+Long because it is one connection with one state: what is sent depends on all that was heard.
 """
 
 from __future__ import annotations
@@ -10,9 +12,8 @@ import asyncio
 import json
 import struct
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -21,6 +22,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+
+from tests.elements import STATES, Node, state_of
 
 LONGEST = 60.0  # seconds until a rerun counts as lost
 BREATH = 0.25  # between two answers to a stage, as feed.js
@@ -32,98 +35,6 @@ class Lost(Exception):
     """A rerun that nobody answered, or a connection that was closed."""
 
 
-# Widgets -------------------------------------------------------------------------------------------------------------
-
-
-def _one(proto: Any) -> Any:
-    """The option that a selectbox or radio begins with, or None."""
-    if proto.set_value:
-        return proto.raw_value if proto.HasField("raw_value") else None
-    return proto.options[proto.default] if proto.HasField("default") and proto.options else None
-
-
-def _group(proto: Any) -> list[str]:
-    names = group_options(proto)
-    return list(proto.raw_values) if proto.set_value else [names[index] for index in proto.default]
-
-
-def group_options(proto: Any) -> list[str]:
-    return [one.content if hasattr(one, "content") else str(one) for one in proto.options]
-
-
-def _plain(proto: Any) -> Any:
-    if proto.set_value:
-        return proto.value
-    optional = proto.DESCRIPTOR.fields_by_name["default"].has_presence
-    return proto.default if not optional or proto.HasField("default") else None
-
-
-# By element: the field of a widget's state, and what it holds before anybody touched it (None: nothing is sent).
-STATES: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "selectbox": ("string_value", _one),
-    "radio": ("string_value", _one),
-    "button_group": ("string_array_value", _group),
-    "multiselect": ("string_array_value", _group),
-    "number_input": ("double_value", _plain),
-    "checkbox": ("bool_value", _plain),
-    "text_input": ("string_value", _plain),
-    "text_area": ("string_value", _plain),
-    "slider": ("double_array_value", lambda proto: list(proto.value if proto.set_value else proto.default)),
-    "button": ("trigger_value", lambda proto: None),
-    "bidi_component": ("json_value", lambda proto: None),
-    "expandable": ("bool_value", lambda proto: proto.expanded),
-    "popover": ("bool_value", lambda proto: proto.open),
-}
-
-
-@dataclass
-class Node:
-    """An element or block of the page, where it stands and what drew it."""
-
-    kind: str
-    proto: Any
-    run: str  # the run of the script that drew it last
-    fragment: str  # "" outside of any
-    script: str  # the file that drew it: the entry point's stays when the page changes
-
-    @property
-    def id(self) -> str:
-        return getattr(self.proto, "id", "")
-
-    @property
-    def is_widget(self) -> bool:
-        return self.kind in STATES and bool(self.id)
-
-    @property
-    def key(self) -> str:
-        """The widget's key, "" where it has none: ids are `$$ID-<hash>-<key>`."""
-        key = self.id.split("-", 2)[-1]
-        return "" if key == "None" else key
-
-    @property
-    def label(self) -> str:
-        return str(getattr(self.proto, "label", ""))
-
-    @property
-    def options(self) -> list[str]:
-        return group_options(self.proto) if hasattr(self.proto, "options") else []
-
-
-def state_of(widget_id: str, name: str, value: Any) -> WidgetState:
-    state = WidgetState(id=widget_id)
-    if name.endswith("array_value"):
-        getattr(state, name).SetInParent()
-        getattr(state, name).data.extend(value)
-    elif name == "string_trigger_value":
-        state.string_trigger_value.data = value
-    else:
-        setattr(state, name, value)
-    return state
-
-
-# The visitor ---------------------------------------------------------------------------------------------------------
-
-
 @dataclass
 class Pending:
     """A rerun that was asked for, until the script that answers has finished."""
@@ -132,9 +43,6 @@ class Pending:
     done: asyncio.Future[float]
     began: float = field(default_factory=time.perf_counter)
     started: bool = False
-
-
-T = TypeVar("T")
 
 
 class Visitor:

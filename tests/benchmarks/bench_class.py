@@ -4,22 +4,18 @@ that costs the page process. Each learner speaks Streamlit's protocol with all t
 
     python -m tests.benchmarks.bench_class --learners 60 --seconds 120       # a server of its own
     python -m tests.benchmarks.bench_class --url http://127.0.0.1:8501       # one that runs
-    python -m tests.benchmarks.bench_class --table                           # one visitor: CPU of each page's controls
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import random
 import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,7 +23,8 @@ import psutil
 
 from tests.benchmarks.bench_page import report
 from tests.browser.conftest import Server
-from tests.protocol import Lost, Node, Visitor
+from tests.elements import Node
+from tests.protocol import Lost, Visitor
 
 # Where a class is, by page: most train, or look at one pixel, one image and the latent space.
 CROWD = {
@@ -201,15 +198,14 @@ def p(values: list[float], share: float) -> float:
 def crowd(url: str, learners: int, seconds: float) -> None:
     app = listening(url)
     asyncio.run(warm(url))
-    before, computed, began = memory(app), cpu(app), time.perf_counter()
+    before, computed, start = memory(app), cpu(app), time.perf_counter()
     own = cpu(psutil.Process())
     tally = asyncio.run(class_at_once(url, learners, seconds))
-    wall, computed, own = time.perf_counter() - began, cpu(app) - computed, cpu(psutil.Process()) - own
+    wall, computed, own = time.perf_counter() - start, cpu(app) - computed, cpu(psutil.Process()) - own
     acts = len(tally.controls) + len(tally.pages) + len(tally.first_pages)
     targets = ("150", "400") if learners > 30 else ("80", "400")
-    print(
-        f"\n{learners} learners, {seconds:g} s, {learners // 2} of them on Train, {tally.runs} of whom found a run to begin ({acts} acts, {acts / wall:.1f} a second):"
-    )
+    began = f"{learners // 2} of them on Train, {tally.runs} of whom found a run to begin"
+    print(f"\n{learners} learners, {seconds:g} s, {began} ({acts} acts, {acts / wall:.1f} a second):")
     for what, values, target in (("a control", tally.controls, targets[0]), ("a page change", tally.pages, targets[1])):
         report(f"{what}, p50 of {len(values)}", p(values, 0.5), "ms", "")
         report(f"{what}, p95", p(values, 0.95), "ms", target)
@@ -244,78 +240,17 @@ async def warm(url: str) -> None:
     await visitor.close()
 
 
-# One visitor ---------------------------------------------------------------------------------------------------------
-
-
-async def table(url: str, times: int = 20) -> None:
-    """CPU of the page process for a rerun by each control of each page, and for each clock."""
-    app = listening(url)
-    await warm(url)
-    medians: dict[str, float] = {}
-    print(f"\n| page | control | ms of CPU, median of {times} | 95 % |\n|---|---|---|---|")
-    for page in CROWD:
-        if costs := await page_costs(app, url, page, times):
-            medians[page or "start"] = statistics.median(costs)
-    report("CPU of a control's rerun, median over pages", statistics.median(medians.values()), "ms", "10")
-    worst = max(medians, key=lambda page: medians[page])
-    report(f"CPU of a control's rerun, worst page ({worst})", medians[worst], "ms", "25")
-
-
-async def page_costs(app: psutil.Process, url: str, page: str, times: int) -> list[float]:
-    """Draw the rows of one page; the median of each of its controls, ms."""
-    visitor = Visitor(url)
-    await visitor.open(page)
-    medians = []
-    controls_here = [(one.kind, one.key or one.label) for one in controls(visitor)]
-    for kind, name in controls_here[:1] if page == "questions" else controls_here:
-        found = await cost(app, partial(turn, visitor, kind, name), times)
-        row(page, name, found)
-        medians.append(statistics.median(found))
-    row(page, "(the page opened)", await cost(app, partial(visitor.go, page), times))
-    for fragment, interval in visitor.clocks.items():
-        row(page, f"(a clock, each {interval:g} s)", await cost(app, partial(visitor.tick, fragment), times))
-    for sentence in visitor.exceptions:
-        print(f"| {page or 'start'} | exception | {sentence} | |")
-    await visitor.close()
-    return medians
-
-
-async def turn(visitor: Visitor, kind: str, name: str) -> None:
-    widget = next((one for one in visitor.widgets(kind) if name in (one.key, one.label)), None)
-    if widget is not None:
-        await visitor.change(widget, another(visitor, widget, random.Random(visitor.reruns)))
-
-
-async def cost(app: psutil.Process, act: Callable[[], Awaitable[object]], times: int) -> list[float]:
-    found = []
-    gc.collect()
-    for _ in range(times):
-        before = cpu(app)
-        await act()
-        await asyncio.sleep(0.02)  # the runner's thread ends, pictures are fetched
-        found.append(1000 * (cpu(app) - before))
-    return found
-
-
-def row(page: str, name: str, found: list[float]) -> None:
-    print(f"| {page or 'start'} | {name} | {statistics.median(found):.1f} | {p(found, 0.95):.1f} |", flush=True)
-
-
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--learners", type=int, default=30)
     asked.add_argument("--seconds", type=float, default=40)
     asked.add_argument("--url", help="of a server that runs on this machine")
-    asked.add_argument("--table", action="store_true", help="one visitor instead of a class")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = None if given.url else Server(Path(folder)).start()
         url = given.url or server.url  # type: ignore[union-attr]
         try:
-            if given.table:
-                asyncio.run(table(url))
-            else:
-                crowd(url, given.learners, given.seconds)
+            crowd(url, given.learners, given.seconds)
         finally:
             if server:
                 server.stop()
