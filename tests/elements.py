@@ -1,4 +1,4 @@
-"""Elements and widgets of a page as Streamlit's messages describe them: what a widget's state holds, and by which name."""
+"""Elements and widgets of a page as Streamlit's messages describe them: what the state of each widget holds."""
 
 from __future__ import annotations
 

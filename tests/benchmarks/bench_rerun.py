@@ -1,4 +1,4 @@
-"""What a rerun costs the page process, part of `make bench`: one visitor, each control of each page again and again, and
+"""What a rerun costs the page process, part of `make bench`: one visitor, each control of each page many times, and
 each clock. `--url` measures a server that runs on this machine."""
 
 from __future__ import annotations
