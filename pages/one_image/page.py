@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.one_image.estimate import choose_draws, show_estimate
 from pages.one_image.pixel_map import pixel_map
+from pages.one_image.seen import estimated, image, pixels
 from pages.shared.address import PageSettings, Setting, choice, whole
 from pages.shared.columns import columns
 from pages.shared.held_out import choose_image
@@ -20,7 +21,7 @@ from pages.shared.words import decoder_words, ending, page_words
 from vae_core.catalogue import DATASETS
 from vae_core.data import split
 from vae_core.errors import CheckpointError, DataError, SpecError, StoreError
-from vae_core.lessons.one_image import MOST_DRAWS, estimate, held_out_image, latent_of, pixels_at
+from vae_core.lessons.one_image import MOST_DRAWS
 from vae_core.spec import RunSpec
 from vae_core.values import shown
 
@@ -102,8 +103,8 @@ try:
         spec = next(vae.spec for vae in vaes.values())  # the others differ in p(x|z,w) alone: the same images
         side = math.isqrt(spec.n_pixels)
         number, seed = choose(spec)
-        x = held_out_image(spec, data_of(spec.dataset), number)
-        views = [(vae.spec, pixels_at(vae, x, latent_of(vae, x, seed))) for vae in vaes.values()]
+        x = image(spec, number)
+        views = [(vae.spec, pixels(vae, number, seed)) for vae in vaes.values()]
 except (StoreError, DataError) as error:
     st.error(str(error), icon=":material/hard_drive:")
     vaes = {}
@@ -121,8 +122,8 @@ if vaes:
     choose_draws(SETTINGS)
     for vae, column in zip(vaes.values(), columns(len(vaes))):
         with column, st.container(border=True):
-            at_mean = pixels_at(vae, x, latent_of(vae, x, None)).total
-            show_estimate(vae.spec, estimate(vae, x, SETTINGS["L"], SETTINGS["draw"]), at_mean)
+            found = estimated(vae, number, SETTINGS["L"], SETTINGS["draw"])
+            show_estimate(vae.spec, found, pixels(vae, number, None).total)
     st.markdown(words["The charts"])
     st.markdown(words["The standard error"])
 SETTINGS.mirror()
