@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared.links import Target, target
+from pages.shared.links import Target, page_link, target
 from vae_core.folders import ASSETS
 
 PATH = ASSETS / "path.md"
@@ -47,6 +47,12 @@ def steps() -> list[Step]:
     ]
 
 
+def end() -> Step | None:
+    """What comes after the last step: a page to go on with, and the words beside its title."""
+    (name, body), *_ = [*_part("end of the tour"), ("", "")]
+    return Step(name, target(_line(body, "Open")), 0, _line(body, "Say")) if name else None
+
+
 def _part(name: str) -> list[tuple[str, str]]:
     """What stands below `# The <name>`: heading and body of each `## `."""
     text = PATH.read_text(encoding="utf-8", errors="replace") if PATH.exists() else ""
@@ -79,6 +85,5 @@ def show_next(page: str) -> None:
         return
     after = path[(at + 1) % len(path)]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        label = f"Next: {after.name}"
-        st.page_link(target(after.page).script, label=label, icon=":material/arrow_forward:")
+        page_link(target(after.page).script, f"Next: {after.name}", ":material/arrow_forward:")
         st.markdown(after.why, width="content")
