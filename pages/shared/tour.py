@@ -119,11 +119,10 @@ def _arrive(place: int, page: str, tour: list[Step]) -> None:
     if place == st.session_state.get(TOUR):
         return
     st.session_state[TOUR] = place
-    to = tour[place - 1].to
+    to, address = tour[place - 1].to, st.query_params
     if to.page == page:
-        st.session_state.pop("page", None)  # it may be the page of the step before: its link is to be read again
-        if list(st.query_params) == [TOUR]:
-            for name, texts in to.settings.items():
-                st.query_params[name] = texts
-        # Written also where it says so already: a link to the page that is open leaves the browser's address as it was.
-        st.query_params[TOUR] = str(place)
+        open_before = st.session_state.pop("page", None)  # it may be this page: its link is to be read again
+        if list(address) == [TOUR] and to.settings:
+            address.from_dict(to.settings | {TOUR: str(place)})
+        elif open_before == page:  # a link to the page that is open leaves the browser's address as it was
+            address[TOUR] = str(place)
