@@ -116,9 +116,10 @@ class PageSettings:
         _warn(state.get(f"{self.page} refused", []))
 
     def mirror(self) -> None:
-        """Call after the widgets: the address then says what they are set to."""
+        """Call after the widgets: the address then says what they are set to. One that says so already, if in more
+        words, stays: each rewriting is one more press of the browser's Back."""
         address = self.link(**{name: self[name] for name in self.settings})
-        if address != _address() or AT in st.query_params:
+        if address != self._shortened(_address()) or AT in st.query_params:
             tour = st.query_params.get(TOUR)
             st.query_params.from_dict(address | ({TOUR: [tour]} if tour else {}))
 
@@ -129,6 +130,12 @@ class PageSettings:
         changed = [name for name, setting in self.settings.items() if values[name] != setting.default]
         needed = [name for name, setting in self.settings.items() if values[name] != setting.left_out]
         return (self._written(values, needed) or self._written(values, changed)) if changed else {}
+
+    def _shortened(self, address: Address) -> Address | None:
+        """As `link` would write it; None where a part is refused."""
+        values, refused = parse(self.settings, address)
+        unsaid = {name: setting.left_out if values else setting.default for name, setting in self.settings.items()}
+        return None if refused else self.link(**unsaid | values)
 
     def _written(self, values: dict[str, Any], names: list[str]) -> Address:
         written = {name: self.settings[name].write(values[name]) for name in names}
