@@ -83,6 +83,22 @@ def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) ->
     page.wait_for_url("**/train?binarize=none")
     page.reload()
     expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
+
+    # One name in the list and over the lane, whatever its σ is.
+    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, identity covariance")
+    button(page, "Settings").click()
+    page.get_by_role("spinbutton", name="Fixed σ").fill("0.1")
+    page.keyboard.press("Enter")
+    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, fixed σ = 0.1")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="3 decoders").click()
+    chosen = page.get_by_role("button", name="Gaussian, fixed σ = 0.1", exact=True)
+    chosen.click()
+    expect(lane(page, "gaussian_identity")).to_have_count(0)
+    expect(lane(page, "gaussian_learned")).to_be_visible()
+    chosen.click()
+    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, fixed σ = 0.1")
+
     page.goto(f"{server.url}/train?epochs=3")  # as an earlier app wrote it
     expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
     assert page.url == f"{server.url}/train?epochs=3"

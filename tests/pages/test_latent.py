@@ -163,7 +163,7 @@ def test_two_runs_side_by_side(open_page) -> None:
     page = open_page("latent", view="compare", latents="10", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
     assert not page.warning
     headings = [element.value for element in page.markdown if element.value.startswith("#### ")]
-    assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, covariance σ²I, σ = 0.1"]
+    assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, fixed σ = 0.1"]
 
 
 def test_a_network_too_large_for_the_browser_is_told(open_page, monkeypatch: pytest.MonkeyPatch) -> None:
