@@ -42,6 +42,7 @@ SETTINGS = PageSettings(
         "draw": whole(0, 9999, 0),
         "beside": RUN_SETTINGS["run"],
     },
+    once={"z": "at"},
 )
 SETTINGS.follow(of_older)
 engine = get_engine()

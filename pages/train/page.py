@@ -40,7 +40,7 @@ try:
         specs, refused = form(engine.store)
         more = f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once."
         drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
-        show_engine_state(engine)
+        show_engine_state(engine, told=bool(specs))
     if refused:
         st.error(refused, icon=":material/block:")
     show_trouble()
