@@ -24,8 +24,9 @@ QUIET = "#888888"  # of what is no run's: a baseline, a diagonal; lines only, fo
 # Streamlit writes in charts in a grey of 3.7:1 on white, whatever the theme. Vega's letters take the page's own colour.
 _TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 VEGA_TEXT: dict[str, Any] = {"config": {"axis": _TEXT, "legend": _TEXT, "title": {"color": "currentColor"}}}
-# Plotly takes no such name: this one Streamlit replaces as it draws, by its darkest or lightest grey.
-_PLOTLY_TEXT = "#000037"
+# Plotly takes no such name for a colour, but does in the style of a piece of text, and that follows a change of theme
+# while the chart stands: a colour that Streamlit puts in place of another as it draws stays the old theme's.
+_PLOTLY_TEXT = ("<span style='color:currentColor'>", "</span>")
 WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
 
 
@@ -48,10 +49,13 @@ def diverging(png: bytes) -> str:
 
 def readable(figure: Figure) -> Figure:
     """The same figure with letters that can be read, light and dark."""
-    figure.update_layout(font_color=_PLOTLY_TEXT, legend_font_color=_PLOTLY_TEXT)
-    for update in (figure.update_xaxes, figure.update_yaxes):
-        update(tickfont_color=_PLOTLY_TEXT, title_font_color=_PLOTLY_TEXT)
-    return figure
+    before, after = _PLOTLY_TEXT
+    for axes in (figure.select_xaxes, figure.select_yaxes):
+        for axis in axes():
+            axis.update(tickprefix=before, ticksuffix=after)
+            if axis.title.text:
+                axis.title.text = f"{before}{axis.title.text}{after}"
+    return figure  # the legend's letters are Streamlit's, and dark or light enough
 
 
 def _zoom(image: Image.Image) -> str:
