@@ -4,6 +4,9 @@ function draw(stage) {
   const { data, feed, find } = stage;
   for (const press of stage.toggles) press();
   stage.lanes.forEach((one) => drawLane(stage, one, feed.runs[one.lane.run]));
+  const idle = data.lanes.map((lane, index) => !data.statuses[index] && !feed.runs[lane.run]);
+  stage.lanes.forEach(({ section }, index) => (section.dataset.idle = idle[index]));
+  find(".left").dataset.idle = !idle.includes(false);
   const first = data.lanes.map((lane) => snapshotAt(feed.runs[lane.run], stage.step)).find(Boolean);
   paintSheet(stage.xStrip, first?.sheets.input, data.side, GREYS);
   if (stage.fresh) drawCurves(stage);
