@@ -167,6 +167,7 @@ def test_nobody_answers_at_the_scheduler(page: Page, tmp_path) -> None:
         assert trouble.evaluate(whole)
         button(page, "Train").click()
         expect(lane(page, "bernoulli")).to_contain_text("starting")
+        expect(lane(page, "gaussian_learned")).to_contain_text("waiting for a worker, 2 before it")
         expect(trouble).to_have_count(1)
         page.goto("about:blank")
     finally:
