@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.shared.figures import COLOURS
+from pages.shared.figures import COLOURS, VEGA_TEXT
 from vae_core.lessons.assumed import LossCode, meaning
 from vae_core.lessons.assumed_noise import noise
 
@@ -35,4 +35,5 @@ def show_noise(code: LossCode) -> None:
         "encoding": {"x": x, "x2": {"field": "to"}},
     }
     curve = {"data": rows, "mark": {**mark, "color": COLOURS[found.likelihood]}, "encoding": {"x": x, "y": y}}
-    st.vega_lite_chart(pd.DataFrame(), {"layer": [grey, curve]}, height=170, key="assumed.noise", alt=said)
+    drawn_with = {"layer": [grey, curve]} | VEGA_TEXT
+    st.vega_lite_chart(pd.DataFrame(), drawn_with, height=170, key="assumed.noise", alt=said)

@@ -62,7 +62,10 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     figure.update_yaxes(title="ln p(z), nats")
     middle = STEPS // 2
     half_way = "; ".join(f"{path}: {nats(values[middle])} nats" for path, values in densities.items())
-    st.plotly_chart(readable(figure), key="latent.densities", alt=f"ln p(z) along both paths. Half-way, {half_way}")
+    bare = {"displayModeBar": False}
+    st.plotly_chart(
+        readable(figure), key="latent.densities", config=bare, alt=f"ln p(z) along both paths. Half-way, {half_way}"
+    )
     st.markdown(f":violet-badge[ln of a probability density of z, nats] ln p(z) half-way: {half_way}.")
 
 

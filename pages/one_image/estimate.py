@@ -81,7 +81,7 @@ def estimate_chart(values: np.ndarray, means: np.ndarray, errors: np.ndarray, co
         "height": 300,
         "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
         "showlegend": False,  # the words above say what is what, and a small screen has no room
-        "xaxis": {"type": "log", "range": [-0.05, math.log10(MOST_DRAWS) + 0.05], "anchor": "y2"}
+        "xaxis": {"type": "log", "range": [-0.05, math.log10(MOST_DRAWS) + 0.05], "anchor": "y2", "dtick": 1}
         | {"title": {"text": "L, draws so far"}},
         "yaxis": {"domain": [0.46, 1], "title": {"text": f"{term}, nats"}},
         "yaxis2": {"domain": [0, 0.36], "type": "log", "title": {"text": "standard error, nats"}, "dtick": 1},

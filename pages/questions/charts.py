@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.shared.figures import COLOURS, DASHES, enlarged
+from pages.shared.figures import COLOURS, DASHES, VEGA_TEXT, enlarged
 from pages.shared.numbers import nats
 from vae_core.lessons.questions import Curve, Curves
 from vae_core.tiles import png
@@ -39,14 +39,14 @@ def layers(found: Curves, x: dict[str, Any], y: dict[str, Any]) -> list[dict[str
             "encoding": place,
         }
         words: dict[str, Any] = {
-            "mark": {"type": "text", "align": "left", "dx": 8, "dy": -8, "fontSize": 13, "color": QUIET}
+            "mark": {"type": "text", "align": "left", "dx": 8, "dy": -8, "fontSize": 13, "color": "currentColor"}
         }
         drawn += [{"data": dots, **point}, {"data": dots, **words, "encoding": {**place, "text": {"field": "text"}}}]
     return drawn
 
 
 def draw(drawn: list[dict[str, Any]], alt: str, height: int = HEIGHT) -> None:
-    st.vega_lite_chart(pd.DataFrame(), {"layer": drawn}, height=height, width=640, alt=alt)
+    st.vega_lite_chart(pd.DataFrame(), {"layer": drawn} | VEGA_TEXT, height=height, width=640, alt=alt)
 
 
 def curves(found: Curves, x: str, y: str, alt: str, log_x: bool = False) -> None:
@@ -63,10 +63,14 @@ def bars(values: dict[str, float], x: str, alt: str, sort: bool = False) -> None
     across = {"field": "value", "type": "quantitative", "title": x, "scale": room, "axis": {"tickCount": 5}}
     data = {"values": [{"name": name, "value": value, "text": _number(value)} for name, value in values.items()]}
     bar = {"data": data, "mark": {"type": "bar", "color": INK[0][0]}, "encoding": {"x": across, "y": y}}
-    words: dict[str, Any] = {"type": "text", "align": {"expr": "datum.value < 0 ? 'right' : 'left'"}, "color": QUIET}
+    words: dict[str, Any] = {
+        "type": "text",
+        "align": {"expr": "datum.value < 0 ? 'right' : 'left'"},
+        "color": "currentColor",
+    }
     words |= {"dx": {"expr": "datum.value < 0 ? -4 : 4"}, "fontSize": 12}
     text = {"data": data, "mark": words, "encoding": {"x": across, "y": y, "text": {"field": "text"}}}
-    st.vega_lite_chart(pd.DataFrame(), {"layer": [bar, text]}, height=50 + 32 * len(values), width=640, alt=alt)
+    draw([bar, text], alt, 50 + 32 * len(values))
 
 
 def _number(value: float) -> str:

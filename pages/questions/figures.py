@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.questions.charts import HEIGHT, INK, QUIET, bars, curves, draw, layers, pictured, rows
+from pages.shared.figures import VEGA_TEXT
 from pages.shared.naming import BADGES, title
 from vae_core.lessons import exact, questions
 from vae_core.lessons.assumed import LossCode, images, meaning
@@ -79,7 +80,7 @@ def shared_unit() -> None:
             },
         }
         place.vega_lite_chart(
-            pd.DataFrame(data), spec, height=HEIGHT + 60, alt=f"{link} of four pixels, before and after"
+            pd.DataFrame(data), spec | VEGA_TEXT, height=HEIGHT + 60, alt=f"{link} of four pixels, before and after"
         )
 
 

@@ -25,8 +25,9 @@ QUIET = "#888888"  # of what is no run's: a baseline, a diagonal; lines only, fo
 # Streamlit writes in charts in a grey of 3.7:1 on white, whatever the theme. Vega's letters take the page's own colour.
 _TEXT = {"labelColor": "currentColor", "titleColor": "currentColor"}
 VEGA_TEXT: dict[str, Any] = {"config": {"axis": _TEXT, "legend": _TEXT, "title": {"color": "currentColor"}}}
-# Plotly takes no such name: this one Streamlit replaces as it draws, by its darkest or lightest grey.
-_PLOTLY_TEXT = "#000037"
+# Plotly takes no such name for a colour, but does in the style of a piece of text, and that follows a change of theme
+# while the chart stands: a colour that Streamlit puts in place of another as it draws stays the old theme's.
+_PLOTLY_TEXT = ("<span style='color:currentColor'>", "</span>")
 WIDTH = 500  # pixels that an enlarged picture has at least, so that a lane need not stretch and blur it
 
 
@@ -50,11 +51,14 @@ def diverging(png: bytes) -> str:
 def readable(figure: Figure) -> Figure:
     """The same figure with letters that can be read, light and dark."""
     layout = figure.layout  # set one by one: plotly's update_xaxes and update_yaxes take ten times as long
-    layout.font.color = layout.legend.font.color = _PLOTLY_TEXT
+    before, after = _PLOTLY_TEXT
     for name in layout:
         if re.fullmatch(r"[xy]axis\d*", name) and layout[name] is not None:
-            layout[name].tickfont.color = layout[name].title.font.color = _PLOTLY_TEXT
-    return figure
+            axis = layout[name]
+            axis.tickprefix, axis.ticksuffix = before, after
+            if axis.title.text:
+                axis.title.text = f"{before}{axis.title.text}{after}"
+    return figure  # the legend's letters are Streamlit's, and dark or light enough
 
 
 def _zoom(image: Image.Image) -> str:

@@ -51,7 +51,7 @@ def test_control_and_picture_share_a_screen(page: Page, server: Server) -> None:
 def test_train_again_and_stop(page: Page, server: Server) -> None:
     open_page(page, server, "experiment=sigma&sigma=skip")
     page.get_by_role("button", name="Train these again").click()
-    expect(page.locator(".lane .state", has_text=re.compile("^(starting|in line|step )"))).to_have_count(4)
+    expect(page.locator(".lane .state", has_text=re.compile("^(starting|waiting for a worker|step )"))).to_have_count(4)
     stop = page.get_by_role("button", name="Stop", exact=True)
     stop.click()
     expect(stop).to_have_count(0)

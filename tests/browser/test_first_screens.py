@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from pages.shared.path import steps
 from tests.browser.conftest import ROOT, Server
 from tests.browser.stages import stands_whole
+from tests.browser.test_focus import hexadecimal
+from tests.test_contrast import LEAST as LEAST_CONTRAST, THEME, contrast
 from tests.waiting import wait_until
 
 PAGES = sorted(path.parent.name for path in (ROOT / "pages").glob("*/page.py"))
@@ -41,6 +43,12 @@ CUT = """() => [...document.querySelectorAll('.katex')].filter((formula) => {
 
 LABELS = ".role-axis-label text, .xtick text, .ytick text, .x2tick text, .y2tick text"
 
+# In which colours the charts write on their axes and in their legends.
+LETTERS = """() => [...new Set([...document.querySelectorAll(
+  '.js-plotly-plot :is([class*=tick], [class*=title], .legendtext), :is([class*=role-axis], [class*=role-leg]) text')]
+  .map((one) => one.closest('text') ?? one.querySelector('text')).filter((text) => text?.textContent.trim())
+  .map((text) => getComputedStyle(text.querySelector('tspan') ?? text).fill))]"""
+
 
 def first_figure_shows(page: Page) -> None:
     def shows() -> bool:
@@ -61,6 +69,10 @@ def everything_fits(page: Page) -> None:
 def has_scheme(page: Page, scheme: str) -> None:
     red = "() => Number(getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/)[0])"
     wait_until(lambda: (page.evaluate(red) < 128) == (scheme == "dark"))
+
+    ground = THEME[scheme]["backgroundColor"]  # charts that stand already change with it
+    faint = lambda: [one for one in page.evaluate(LETTERS) if contrast(hexadecimal(one), ground) < LEAST_CONTRAST]
+    wait_until(lambda: not faint(), how=lambda: f"letters too faint: {faint()}")
 
 
 def at_each_size(page: Page, first_screen: bool = True) -> None:

@@ -165,6 +165,11 @@ def test_eight_decoders_fit(page: Page, server: Server) -> None:
         assert wider <= 0, width
         for formula in page.locator(".formula").all():
             assert formula.evaluate("one => one.scrollWidth - one.clientWidth") <= 0, (width, formula.inner_text())
+        strips = page.locator(
+            ".lane .strip:visible"
+        )  # empty as yet: they keep their room where they stand side by side
+        expect(strips).to_have_count(0 if width == 360 else 1 + 4 * len(LIKELIHOODS))
+        expect(page.get_by_text("Each decoder shows here, once it trains")).to_be_visible(visible=width == 360)
     expect(page.locator(".shared")).to_be_in_viewport(ratio=0.95)
     page.locator(".lane").nth(5).scroll_into_view_if_needed()
     expect(page.locator(".shared")).to_be_in_viewport(ratio=0.95)

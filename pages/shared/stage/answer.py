@@ -47,7 +47,7 @@ def called(specs: Mapping[str, RunSpec]) -> dict[str, str]:
 def _told(store: Store, run: Run, history: list[dict[str, Any]], after: int, blobs: bytearray) -> dict[str, Any]:
     keep, keep_of_curve = keep_strides(run.spec, run.step)
     pictures = store.pictures_after(run.id, after)
-    before = store.unfinished() if run.status == "queued" else []
+    others = store.unfinished() if run.status == "queued" else []
     return {
         "status": run.status,
         "message": run.message,
@@ -55,7 +55,8 @@ def _told(store: Store, run: Run, history: list[dict[str, Any]], after: int, blo
         "seconds": run.seconds,
         "images_per_second": run.images_per_second,
         "seconds_left": run.seconds_left,
-        "before": sum(other.created < run.created and other.status == "queued" for other in before),
+        "training": sum(other.status == "running" for other in others),
+        "before": sum(other.created < run.created and other.status == "queued" for other in others),
         # Whoever has more drops what the store drops, so that a long run stays bounded there too.
         "keep": keep,
         "keep_of_curve": keep_of_curve,

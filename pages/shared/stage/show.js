@@ -4,6 +4,9 @@ function draw(stage) {
   const { data, feed, find } = stage;
   for (const press of stage.toggles) press();
   stage.lanes.forEach((one) => drawLane(stage, one, feed.runs[one.lane.run]));
+  const idle = data.lanes.map((lane, index) => !data.statuses[index] && !feed.runs[lane.run]);
+  stage.lanes.forEach(({ section }, index) => (section.dataset.idle = idle[index]));
+  find(".left").dataset.idle = !idle.includes(false);
   const first = data.lanes.map((lane) => snapshotAt(feed.runs[lane.run], stage.step)).find(Boolean);
   paintSheet(stage.xStrip, first?.sheets.input, data.side, GREYS);
   if (stage.fresh) drawCurves(stage);
@@ -39,10 +42,10 @@ function set(element, text) {
 
 function stateOf(run, lane) {
   if (!run) return `not trained yet: ${lane.total_steps.toLocaleString("en")} steps`;
-  const { status, step, before, message } = run;
+  const { status, step, before, training, message } = run;
   const at = `step ${step.toLocaleString("en")} of ${lane.total_steps.toLocaleString("en")}`;
   const left = run.seconds_left === null ? "" : `, ${Math.max(1, Math.round(run.seconds_left))} s left`;
-  if (status === "queued") return message || (before ? `in line, ${before} before it` : "starting");
+  if (status === "queued") return message || (before ? `waiting for a worker, ${before} before it` : training ? "waiting for a worker" : "starting");
   if (status === "running") return `${at}${left}${message && `. ${message}`}`;
   if (status === "done") return `done: ${step.toLocaleString("en")} steps in ${run.seconds.toFixed(1)} s`;
   return `${status}: ${message}`;

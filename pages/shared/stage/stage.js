@@ -177,6 +177,7 @@ function buildLeft(stage, section) {
   const words = element(section, "div", "words");
   element(words, "div", "trouble").setAttribute("role", "status");
   element(words, "div", "", data.words);
+  element(section, "p", "coming", "Each decoder shows here, once it trains, its mean, a sample, its σ, new images and its curve.");
   element(section, "div", "caption", "x: held-out images").dataset.lights = "x";
   stage.xStrip = addStrip(stage, section, { kind: "held", alt: "Six held-out images x", lights: "x" });
   Object.assign(stage.xStrip.frame, { tabIndex: 0, onkeydown: (event) => keysOfX(stage, event) });
@@ -210,7 +211,7 @@ function buildLane(stage, lane, section) {
   section.style.setProperty("--lane", lane.colour);
   section.setAttribute("aria-label", lane.title);
   section.dataset.key = lane.key;
-  const one = { lane };
+  const one = { lane, section };
   element(section, "h2", "", lane.title).title = lane.title;
   element(section, "div", "formula").innerHTML = FORMULAS[lane.key];
   element(section, "span", `badge ${lane.kind}`, lane.badge);
