@@ -38,6 +38,8 @@ bench: .venv/dev
 	$(BIN)/python -m tests.benchmarks.bench_page
 	$(BIN)/python -m tests.benchmarks.bench_stage
 	$(BIN)/python -m tests.benchmarks.bench_explain
+	$(BIN)/python -m tests.benchmarks.bench_rerun
+	$(BIN)/python -m tests.benchmarks.bench_class
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -270,6 +270,18 @@ def test_weights_by_other_names_are_refused(change: str) -> None:
         load_vae(safetensors.torch.save(tensors, metadata))
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["model.encoder.0.weight", "model.decoder.2.bias"])
+def test_weights_that_are_no_numbers_are_refused(name: str, value: float) -> None:
+    """Whole in every other way, checksum included, so that nothing else refuses them."""
+    tensors = {key: tensor.clone() for key, tensor in CHECKPOINT.tensors.items()}
+    tensors[name].view(-1)[-1] = value
+    data = safetensors.torch.save(tensors, written_by_hand(tensors))
+    for reader in (Checkpoint.from_bytes, load_vae):
+        with pytest.raises(CheckpointError, match=f"{name.removeprefix('model.')} are not all finite.*train this run"):
+            reader(data)
+
+
 def test_only_weights_are_needed_to_look_at_a_model() -> None:
     """load_vae serves pages, and they have no use for Adam."""
     tensors = {name: tensor for name, tensor in CHECKPOINT.tensors.items() if name.startswith("model.")}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import http.client
+import re
+import socket
 import threading
 import urllib.error
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +17,16 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.datasets
+from filelock import FileLock
 
-from vae_core import load_dataset
+from vae_core import download, load_dataset
 from vae_core.catalogue import DATASETS, DatasetInfo
 from vae_core.data import Dataset
 from vae_core.download import cached_download
-from vae_core.errors import DataError
+from vae_core.errors import DataError, DownloadStoppedError
 from vae_core.folders import home
 
+pytestmark = pytest.mark.filterwarnings("ignore:A network error", "ignore:Invalid cache")  # scikit-learn's, of trying
 DOWNLOADED = [name for name, info in DATASETS.items() if info.openml is not None]
 
 
@@ -192,3 +198,67 @@ def test_two_lanes_that_ask_at_once_download_once(tiny: DatasetInfo, monkeypatch
     assert len(fake.calls) == 1
     for data in got:
         check_tiny(data, fake)
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
+    """OpenML as a server here that accepts, says what it is told to say, and then nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        said: list[bytes] = []
+        held: list[socket.socket] = []
+
+        def serve() -> None:
+            with suppress(OSError):  # closed: the end
+                while True:
+                    one, _ = server.accept()
+                    held.append(one)
+                    one.sendall(b"".join(said))
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/{{}}"
+        monkeypatch.setattr(sklearn.datasets._openml, "_SEARCH_NAME", url)  # the first thing that is asked
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setattr(download, "SILENT_SECONDS", 0.2)
+        yield said.append
+        server.shutdown(socket.SHUT_RDWR)
+        for one in held:
+            one.close()
+
+
+HEADERS = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
+
+
+@pytest.mark.parametrize("said", [b"", HEADERS, HEADERS + b'{"data": '], ids=["nothing", "headers", "a beginning"])
+def test_a_server_that_falls_silent_is_told(tiny: DatasetInfo, answer: Callable[[bytes], None], said: bytes) -> None:
+    answer(said)
+    with pytest.raises(DataError, match=f"{re.escape(tiny.title)} could not be downloaded.*no answer for 0.2 s.*again"):
+        load_dataset("mnist_full")
+
+
+def test_a_download_that_takes_too_long_is_told(
+    tiny: DatasetInfo, answer: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(HEADERS + b"{")
+    monkeypatch.setattr(download, "MOST_SECONDS", -1.0)
+    with pytest.raises(DataError, match="not done within -1 s"):
+        load_dataset("mnist_full")
+
+
+def test_stop_ends_a_download_between_blocks(tiny: DatasetInfo, answer: Callable[[bytes], None]) -> None:
+    answer(HEADERS + b"{")
+    asked: list[bool] = []
+
+    def should_stop() -> bool:  # at the lock, before the request, before the first block; then it is pressed
+        asked.append(len(asked) >= 3)
+        return asked[-1]
+
+    with pytest.raises(DownloadStoppedError, match="was stopped"):
+        load_dataset("mnist_full", should_stop=should_stop)
+    assert leftovers(home()) == []
+
+
+def test_stop_ends_the_wait_for_another_download(tiny: DatasetInfo, openml: FakeOpenML) -> None:
+    (home() / "data").mkdir(parents=True)
+    with FileLock(home() / "data" / "download.lock"), pytest.raises(DownloadStoppedError):
+        load_dataset("mnist_full", should_stop=iter([False, True]).__next__)
+    assert openml.calls == []

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+import torch
+from hypothesis import example, given, strategies as st
 
+from pages.shared.address import plain
 from tests.specs import CHOICES, MAX_LAYERS, MAX_WIDTH, REAL, RULES, SMALL, WHOLE, small
 from vae_core import LIKELIHOODS, RunSpec, SpecError
 from vae_core.catalogue import BINARIZE, DATASETS
-from vae_core.values import read
+from vae_core.values import code, read, shown
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-NO_NUMBER: list[Any] = [math.nan, math.inf, -math.inf, True, False, "3", "", None, [3], (3,), {}, 3 + 0j]
-NO_CHOICE: list[Any] = ["", "MNIST", "bernoulli ", None, 3, True, math.nan, ["mnist"], {}]
+ARRAYS: list[Any] = [  # of one they turn into numbers, of more they have no truth value
+    *(np.array(one) for one in ("bernoulli", 1, 0.5, [], [1], ["bernoulli", "laplace"], [[1, 2], [3, 4]])),
+    *(torch.tensor(1), torch.tensor(0.5), torch.ones(2), np.bool_(True), [np.array([1, 2])], {"a": np.array([1, 2])}),
+]
+NO_NUMBER: list[Any] = [math.nan, math.inf, -math.inf, True, False, "3", "", None, [3], (3,), {}, 3 + 0j, *ARRAYS]
+NO_CHOICE: list[Any] = ["", "MNIST", "bernoulli ", None, 3, True, math.nan, ["mnist"], {}, *ARRAYS]
 NO_LAYERS: list[Any] = [
-    *((), [], 32, 32.0, "32", None, True, {32}, {32: 1}, b"32", range(3), np.array([32])),
+    *((), [], 32, 32.0, "32", None, True, {32}, {32: 1}, b"32", range(3), *ARRAYS),
     *((0,), (-1,), (MAX_WIDTH + 1,), (32,) * (MAX_LAYERS + 1), (10**30,), (32, 0)),
     *((True,), (32.0,), ("32",), (None,), (math.nan,), (math.inf,), ((32,),), ([32],)),
 ]
@@ -46,10 +53,16 @@ def test_a_bad_setting_is_named_with_its_value_and_what_is_allowed(name: str, ba
         assert caught.value.field == name
         assert isinstance(caught.value, ValueError)
         assert name in message
-        assert repr(bad)[:40] in message
+        assert repr(bad).split("\n")[0][:40] in message
+        assert "\n" not in message
         assert "allowed" in message
         assert message.endswith(".")
         assert len(message) < 300
+
+
+def test_a_choice_is_kept_as_the_plain_word() -> None:
+    """NumPy's word is the same choice, and would be another thing to the library that packs messages."""
+    assert type(small(likelihood=np.str_("bernoulli")).likelihood) is str
 
 
 @pytest.mark.parametrize("name", ["epochs", "beta", "hidden"])
@@ -149,3 +162,29 @@ def test_an_error_keeps_its_field_on_its_way_from_a_worker() -> None:
         small(epochs=0)
     back = pickle.loads(pickle.dumps(caught.value))
     assert (back.field, str(back)) == ("epochs", str(caught.value))
+
+
+@given(st.text(max_size=80) | st.text("`' ", max_size=8))
+@example("`")
+@example("``a`")
+@example("http://evil.example")
+def test_a_strangers_words_are_one_piece_of_code_in_a_page(text: str) -> None:
+    """By CommonMark's rule: it ends at the first run of backticks as long as the one it began with."""
+    sentence = shown(text)
+    fence = re.match("`+", sentence)
+    assert fence
+    runs = re.findall("`+", sentence)
+    assert runs[0] == runs[-1]
+    assert fence[0] not in runs[1:-1]
+    inside = sentence[len(fence[0]) : -len(fence[0])]
+    assert inside.removeprefix(" ").removesuffix(" ") in (repr(text), repr(text)[:57] + "...")
+    assert len(inside) <= 60
+    assert "\n" not in sentence
+    assert plain(f"a*b is {sentence}; [c]") == f"a\\*b is {sentence}; \\[c\\]"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("a", "`a`"), ("`", "`` ` ``"), ("a``b`c", "```a``b`c```"), ("`a", "`` `a ``")]
+)
+def test_code_is_fenced_by_more_backticks_than_it_has(text: str, written: str) -> None:
+    assert code(text) == written

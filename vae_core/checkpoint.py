@@ -76,8 +76,7 @@ class State:
         found = {k: tuple(v.shape) for k, v in checkpoint.tensors.items() if k.startswith("adam.") or k == "window"}
         if found != expected:
             raise ValueError("the optimiser's state is not of this network")
-        if not all(bool(value.isfinite().all()) for value in checkpoint.model_state().values()):
-            raise ValueError("weights are not finite")
+        checkpoint.check_weights()  # one that came from no file has not been asked
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,12 @@ class Checkpoint:
     def model_state(self) -> dict[str, Tensor]:
         return {k.removeprefix("model."): v for k, v in self.tensors.items() if k.startswith("model.")}
 
+    def check_weights(self) -> None:
+        """Raises ValueError where a weight is no finite number: it would make every picture and number NaN."""
+        for name, value in self.model_state().items():
+            if not bool(value.isfinite().all()):
+                raise ValueError(f"the weights in {name} are not all finite numbers")
+
     def to_bytes(self) -> bytes:
         facts = {"step": self.step, "window_steps": self.window_steps, "seconds": self.seconds}
         metadata = {"spec": self.spec.canonical_json, "facts": json.dumps(facts), "sha256": _digest(self.tensors)}
@@ -98,7 +103,7 @@ class Checkpoint:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Checkpoint:
-        """Raises CheckpointError where the bytes are no whole checkpoint."""
+        """Raises CheckpointError where the bytes are no whole checkpoint, or a weight is no finite number."""
         try:
             tensors = safetensors.torch.load(data)
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
@@ -109,7 +114,9 @@ class Checkpoint:
             step, window_steps, seconds = int(facts["step"]), int(facts["window_steps"]), float(facts["seconds"])
             if min(step, window_steps) < 0 or not 0 <= seconds < math.inf:
                 raise ValueError("it claims an impossible progress")
-            return cls(spec, step, window_steps, seconds, tensors)
+            checkpoint = cls(spec, step, window_steps, seconds, tensors)
+            checkpoint.check_weights()
+            return checkpoint
         except (SafetensorError, SpecError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise CheckpointError(f"The saved weights cannot be read ({error}); train this run again.") from error
 

@@ -30,16 +30,19 @@ class Dataset:
         return self.images[indices].astype(np.float32) / np.float32(self.levels)
 
 
-def load_dataset(name: str, progress: Callable[[str, float], None] | None = None) -> Dataset:
-    """A data set by its key in DATASETS; `progress(sentence, share)` hears of a download.
+def load_dataset(
+    name: str, progress: Callable[[str, float], None] | None = None, should_stop: Callable[[], bool] = lambda: False
+) -> Dataset:
+    """A data set by its key in DATASETS; `progress(sentence, share)` hears of a download, which `should_stop` may end.
 
-    Raises DataError when the name is unknown, the file is damaged, or a download fails.
+    Raises DownloadStoppedError when that ends it, and DataError when the name is unknown, the file is damaged, or a
+    download fails.
     """
     if name not in DATASETS:
         raise DataError(f"{name!r} is not a data set; allowed: {', '.join(DATASETS)}.")
     info = DATASETS[name]
     cure = "put back the file that came with the app" if info.openml is None else "delete it and try again"
-    path = ASSETS / "data" / info.file if info.openml is None else cached_download(info, progress)
+    path = ASSETS / "data" / info.file if info.openml is None else cached_download(info, progress, should_stop)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]

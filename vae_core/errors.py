@@ -23,6 +23,10 @@ class DataError(Exception):
     """A data set that cannot be had."""
 
 
+class DownloadStoppedError(DataError):
+    """Nobody wants the data set any more, before it was here."""
+
+
 class CheckpointError(Exception):
     """Saved weights that cannot be read."""
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from vae_core.catalogue import BINARIZE, DATASETS, DEQUANTIZE
@@ -146,11 +147,11 @@ class RunSpec:
                 del values[one.name]
         return values
 
-    @property
+    @cached_property  # a page asks a hundred times a rerun, and a spec never changes
     def canonical_json(self) -> str:
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """16 hex digits of SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json.encode()).hexdigest()[:16]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,14 +23,15 @@ def png(images: np.ndarray, columns: int = 6) -> bytes:
     tiles = np.full((rows * columns, side + 1, side + 1), GAP, np.uint8)
     tiles[:n, :side, :side] = images
     sheet = tiles.reshape(rows, columns, side + 1, side + 1).swapaxes(1, 2).reshape(rows * (side + 1), -1)
-    return _png(sheet[:-1, :-1])
+    sheet = np.ascontiguousarray(sheet[:-1, :-1])
+    return _png(sheet.tobytes(), *sheet.shape)
 
 
-def _png(sheet: np.ndarray) -> bytes:
+@lru_cache(maxsize=512)  # pages show the same pictures again and again; a large sheet takes some 30 kB here
+def _png(sheet: bytes, height: int, width: int) -> bytes:
     """An 8-bit grey PNG. Its three chunks: W3C, Portable Network Graphics (Third Edition), sections 5 and 11."""
-    height, width = sheet.shape
     lines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter: 0, none
-    lines[:, 1:] = sheet
+    lines[:, 1:] = np.frombuffer(sheet, np.uint8).reshape(height, width)
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 3)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -44,9 +45,11 @@ class Real:
 
     def check(self, name: str, value: Any) -> Any:
         with suppress(TypeError, ValueError, OverflowError):
-            number = self._exact(value)
-            if self.low <= number <= self.high and not isinstance(value, bool | str):
-                return number
+            # NumPy's scalars are such numbers too; its arrays of one, and tensors, are none, though they turn into one.
+            if isinstance(value, numbers.Real) and not isinstance(value, bool):
+                number = self._exact(value)
+                if self.low <= number <= self.high:
+                    return number
         raise refusal(name, value, self)
 
     def _exact(self, value: Any) -> float:
@@ -82,8 +85,10 @@ class Choice:
         return next((option for option in self.options if text == str(option)), text)
 
     def check(self, name: str, value: Any) -> Any:
-        if value in list(self.options):  # a list, for what cannot be hashed
-            return value
+        if isinstance(value, str | int | float):  # to compare anything else may raise: an array has no truth value
+            for option in self.options:
+                if option == value:
+                    return option  # rather than NumPy's word for it
         raise refusal(name, value, self)
 
 
@@ -118,9 +123,18 @@ def refusal(name: str, value: Any, rule: Rule) -> SpecError:
 
 
 def shown(value: Any) -> str:
-    """A value as a sentence may hold it: short."""
+    """A value as a sentence may hold it: short, and all but numbers as Markdown's code, in which a page makes no link,
+    picture, colour or formula of what a stranger wrote into its address."""
     try:
-        text = repr(value)
+        text = re.sub(r"\s*\n\s*", " ", repr(value))  # an array's has lines
     except ValueError:  # a whole number of thousands of digits
         return "a number too long to show"
-    return text if len(text) <= 60 else text[:57] + "..."
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return text if isinstance(value, int | float | None) else code(text)
+
+
+def code(text: str) -> str:
+    """One line as Markdown's inline code: between more backticks than it has in a row."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{fence}{pad}{text}{pad}{fence}"

@@ -32,11 +32,11 @@ dataset = SETTINGS["dataset"]
 with figure:
     show_noise(code)
 with written:
-    st.subheader("What you wrote")
+    st.header("What you wrote")
     st.code(assumed.lines_written(code), language=None, wrap_lines=True)
     st.markdown(words["The rule"])
 with means:
-    st.subheader("What it assumes", anchor="meaning")
+    st.header("What it assumes", anchor="meaning")
     show_meaning(code, words)
 
 noise = noise_left(code, dataset)
@@ -44,9 +44,9 @@ right = assumed.corrected(code, noise)
 outlook = outlook_of(code, dataset)
 better = "Refined" if outlook == "fair" else "Corrected"  # what is about right needs no correcting
 codes = {"What you wrote": code} if assumed.right_already(code) else {"What you wrote": code, better: right}
-st.subheader("What will happen")
+st.header("What will happen")
 show_forecast(codes, outlook, dataset, words)
-st.subheader(f"The {better.lower()} lines")
+st.header(f"The {better.lower()} lines")
 st.markdown(words["Better lines"])
 st.code(assumed.lines_corrected(code, noise), language=None, wrap_lines=True)
 if noise:
@@ -54,7 +54,7 @@ if noise:
         f"{noise_words(right)}: the error of {code.latent_dim} principal components on these images. It is a "
         "place to start from; your trained decoder's own residuals decide."
     )
-st.subheader("Run it", anchor="run")
+st.header("Run it", anchor="run")
 st.markdown(words["Run it"])
 show_engine_state(engine)
 try:

@@ -26,7 +26,7 @@ def show_ladder(
     levels: int,
     words: Parts,
 ) -> None:
-    st.subheader("1. How far below ln p(x|w) is the ELBO?", anchor="bound")
+    st.header("1. How far below ln p(x|w) is the ELBO?", anchor="bound")
     st.markdown(words["The bound"])
     most = specs[0].n_held_out
     if settings["images"] > most:

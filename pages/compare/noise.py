@@ -24,14 +24,14 @@ Found = Mapping[str, Any]  # the fields of a `Calibration`
 
 def ask_noise(engine: Engine, specs: Sequence[RunSpec], names: Mapping[str, str], levels: int, words: Parts) -> None:
     """Both sections, from one measurement."""
-    st.subheader("3. Does the noise fit?", anchor="noise")
+    st.header("3. Does the noise fit?", anchor="noise")
     st.markdown(words["Calibration"])
     images = min(MOST_IMAGES, specs[0].n_held_out)
     asked = Question("noise", "Measure the noise", noise, {"images": images, "levels": levels})
     found = answers(engine, asked, specs, names)
     if found:
         _show_calibration(specs, names, found)
-    st.subheader("4. Are pixels independent, given z?", anchor="neighbours")
+    st.header("4. Are pixels independent, given z?", anchor="neighbours")
     st.markdown(words["Neighbours"])
     if found:
         _show_neighbours(specs, names, found)

@@ -27,7 +27,7 @@ def side_by_side(run: LatentRun, specs: list[RunSpec], engine: Engine, settings:
     runs = open_runs(_chosen(run, specs, engine.store, settings), engine)
     latent_pad(runs, settings)
     st.markdown(words["Side by side"])
-    st.subheader("The same image under each")
+    st.header("The same image under each")
     st.markdown(words["One image under each"])
     image = choose_image(settings, run.codes.labels)
     for column, one in zip(columns(len(runs)), runs):
@@ -60,7 +60,7 @@ def _show(one: LatentRun, first: LatentRun, image: int, words: Parts) -> None:
     """One held-out image of the first run, at its code under this one."""
     x = first.codes.x[image : image + 1]
     found = at_own_code(one.vae, x, seed=image)
-    st.markdown(f"#### {one.name}")
+    st.markdown(f"### {one.name}")
     real = one.vae.likelihood.support is Support.REAL
     rows = {
         "x": grey(x),

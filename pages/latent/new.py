@@ -36,7 +36,7 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
 
 
 def _show(run: LatentRun, name: str, found: NewImages) -> None:
-    st.subheader(f"z from {name}")
+    st.header(f"z from {name}")
     images, nearest = found.images, found.nearest
     low, high = images.sample_range
     rows = {"mean": grey(images.mean)}

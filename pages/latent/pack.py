@@ -36,7 +36,7 @@ def packed(runs: list[LatentRun], encoder: bool = False) -> dict[str, Any]:
     return _packed(tuple(run.spec.id for run in runs), tuple(id(run.vae) for run in runs), encoder, runs)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)  # megabytes each, and made in milliseconds
+@st.cache_resource(max_entries=8, show_spinner=False)  # megabytes each; a class goes to and fro between decoders
 def _packed(ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: list[LatentRun]) -> dict[str, Any]:
     weights: list[bytes] = []
     described = []

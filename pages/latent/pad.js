@@ -139,8 +139,8 @@ function makeRuns(pad) {
     const box = document.createElement("div");
     box.className = "run";
     box.style.borderLeftColor = run.colour;
-    box.innerHTML = '<h4></h4><div class="pictures"></div>';
-    box.querySelector("h4").textContent = run.decode ? run.name : `${run.name}: likelihoods.js has no such decoder yet`;
+    box.innerHTML = '<h2></h2><div class="pictures"></div>';
+    box.querySelector("h2").textContent = run.decode ? run.name : `${run.name}: likelihoods.js has no such decoder yet`;
     const figure = (caption) => {
       const canvas = captioned(caption, `${caption}, ${run.name}`);
       box.querySelector(".pictures").append(canvas.parentNode);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -31,7 +32,12 @@ def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:
     # Where to start is said once, while the pad stands: were it to follow z, every release would send the weights.
     if state.get("latent.pad shown") != values["id"] or key not in state:
         state["latent.pad shown"], state["latent.pad start"] = values["id"], _start(settings["at"], runs[0])
-    _PAD(key=key, data=as_bytes({**values, "start": state["latent.pad start"]}), on_at_change=released)
+    _PAD(key=key, data=_bytes(json.dumps(state["latent.pad start"]), values["id"], values), on_at_change=released)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)  # megabytes each
+def _bytes(start: str, id: str, _values: dict[str, Any]) -> bytes:
+    return as_bytes({**_values, "start": json.loads(start)})
 
 
 def _start(link: str, run: LatentRun) -> dict[str, Any]:

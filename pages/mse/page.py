@@ -79,7 +79,7 @@ def show_pictures(x: Tensor, mu: Tensor) -> None:
 
 
 def show_value(x: Tensor, mu: Tensor) -> None:
-    st.subheader("1. The same number, the same gradient")
+    st.header("1. The same number, the same gradient")
     st.markdown(WORDS["The same number"])
     single, double = identities(x, mu)
     st.markdown(BADGES["density"])
@@ -113,7 +113,7 @@ def show_value(x: Tensor, mu: Tensor) -> None:
 
 
 def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
-    st.subheader("2. Which σ do the residuals ask for?", anchor="sigma")
+    st.header("2. Which σ do the residuals ask for?", anchor="sigma")
     st.markdown(WORDS["A sigma to drag"])
     residual = residual_of(x, mu)
     found, bars = fit(residual), histogram(residual)
@@ -123,7 +123,6 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
         if sent:
             SETTINGS["sigma"], SETTINGS["draw"] = float(sent["sigma"]), int(sent["draw"])
 
-    SETTINGS.number("sigma", "σ, the noise assumed", step=0.05, width=170, help="The same as the one dragged.")
     st.markdown(BADGES["density"])
     WIDGET(
         key="mse.widget",
@@ -162,7 +161,7 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
 
 
 def show_training() -> None:
-    st.subheader("3. What it does to training", anchor="training")
+    st.header("3. What it does to training", anchor="training")
     st.markdown(WORDS["What it does to training"])
     question = "Predict first: what happens to the KL when the fixed σ is made smaller?"
     guess = st.pills(question, list(GUESSES), format_func=GUESSES.__getitem__, wrap=True, **SETTINGS.keep("guess"))
@@ -186,7 +185,7 @@ def show_training() -> None:
 SETTINGS.follow()
 engine = get_engine()
 st.title("MSE is a Gaussian; ½·SSE is N(μ, I)")
-show_opening("mse", WORDS[""])
+show_opening("mse")
 data = images()
 chosen = st.container(horizontal=True, vertical_alignment="top")  # what is chosen and its pictures: on one screen
 with chosen:
@@ -198,6 +197,7 @@ except (CheckpointError, StoreError) as error:
     st.stop()
 with chosen:
     show_pictures(data.x[number], mean)
+st.markdown(WORDS[""])
 show_value(data.x[number], mean)
 show_sigma(data.x[number], mean, data.never_lit)
 show_training()

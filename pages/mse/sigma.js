@@ -45,6 +45,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     end: tell,
     cancel: () => set(one.told),
   });
+  typed(find("sigma"), () => one.sigma, set, tell);
   find("to-best").onclick = () => (set(data.best_sigma), tell());
   find("to-one").onclick = () => (set(1), tell());
   find("again").onclick = () => {
@@ -78,8 +79,33 @@ function number(element, value, text) {
 const digits = (value, places) => value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
 const percent = (share) => `${digits(100 * share, 1)} %`;
 
+// The box follows every move, and what is typed moves the pictures as soon as it is an allowed number.
+function typed(box, sigma, set, tell) {
+  const refill = () => (box.value = sigma());
+  box.oninput = () => {
+    if (box.checkValidity()) set(Number(box.value));
+  };
+  box.onchange = () => (refill(), tell()); // what was refused goes
+  box.onkeydown = (event) => {
+    const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (event.key === "Enter" && !box.reportValidity()) event.preventDefault();
+    if (!way) return; // every other key is the browser's
+    event.preventDefault();
+    set(sigma() + 0.05 * way);
+    refill();
+  };
+  box.onkeyup = (event) => {
+    if (event.key.startsWith("Arrow")) tell();
+  };
+}
+
+function showSigma(box, sigma) {
+  box.dataset.value = sigma;
+  if (box.getRootNode().activeElement !== box) box.value = sigma; // else it is being typed
+}
+
 function showNumbers(find, data, sigma, nll, least) {
-  number(find("sigma"), sigma, String(sigma));
+  showSigma(find("sigma"), sigma);
   number(find("nll"), nll(sigma), digits(nll(sigma), 1));
   number(find("excess"), nll(sigma) - least, digits(Math.max(0, nll(sigma) - least), 1));
   number(find("best"), data.best_sigma, data.best_sigma.toPrecision(3));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,7 +13,7 @@ from pages.shared.address import PageSettings
 from pages.shared.figures import COLOURS, QUIET, readable
 from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
-from vae_core.lessons.one_image import MOST_DRAWS, Estimate
+from vae_core.lessons.one_image import MOST_DRAWS, Estimate, running
 from vae_core.spec import RunSpec
 
 
@@ -36,7 +37,7 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     error = f" ± {found.error:.2f}" if len(found.log_probs) > 1 else ""
     st.markdown(f"**{title(spec)}** {badge(spec)}")
     st.plotly_chart(
-        readable(estimate_chart(found, COLOURS[spec.likelihood], term)),
+        _chart(found.log_probs.tobytes(), COLOURS[spec.likelihood], term),
         key=f"one_image.chart {spec.likelihood}",
         config={"displayModeBar": False},
         alt=f"{term} of {len(found.log_probs)} draws under {title(spec)}, their running mean, and its standard error, "
@@ -53,6 +54,13 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     )
 
 
+@lru_cache(maxsize=64)
+def _chart(log_probs: bytes, colour: str, term: str) -> go.Figure:
+    """By the bytes of what it draws, (L,) float64: kept, for building one takes longer than all else on the page."""
+    values = np.frombuffer(log_probs)
+    return readable(estimate_chart(values, *running(values), colour, term))
+
+
 def listed(values: np.ndarray) -> str:
     """All of up to four, else the first three and the last."""
     shown_values = [nats(value, 2) for value in (values if len(values) <= 4 else [*values[:3], values[-1]])]
@@ -61,14 +69,14 @@ def listed(values: np.ndarray) -> str:
     return ", ".join(shown_values)
 
 
-def estimate_chart(found: Estimate, colour: str, term: str) -> go.Figure:
+def estimate_chart(values: np.ndarray, means: np.ndarray, errors: np.ndarray, colour: str, term: str) -> go.Figure:
     """Above: each draw and the running mean with its standard error. Below: that error against the draws, log-log."""
-    number = len(found.log_probs)
+    number = len(values)
     count = np.arange(1, number + 1)
     some = np.unique(np.geomspace(1, number, 120).round().astype(int)) - 1  # enough points for a line on a log axis
     some_errors = some[some > 0]
-    at, error = count[some_errors], found.running_error[some_errors]
-    mean = found.running_mean[some_errors]
+    at, error = count[some_errors], errors[some_errors]
+    mean = means[some_errors]
     layout = {
         "height": 300,
         "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
@@ -79,20 +87,20 @@ def estimate_chart(found: Estimate, colour: str, term: str) -> go.Figure:
         "yaxis2": {"domain": [0, 0.36], "type": "log", "title": {"text": "standard error, nats"}, "dtick": 1},
     }
     traces = [
-        {"x": count, "y": found.log_probs, "mode": "markers", "name": "each draw"}
+        {"x": count, "y": values, "mode": "markers", "name": "each draw"}
         | {"marker": {"color": colour, "size": 4, "opacity": 0.5 if number <= 200 else 0.2}},
         {"x": np.concatenate([at, at[::-1]]), "y": np.concatenate([mean + error, (mean - error)[::-1]])}
         | {"fill": "toself", "fillcolor": colour, "opacity": 0.35, "line": {"width": 0}, "hoverinfo": "skip"},
-        {"x": count[some], "y": found.running_mean[some], "mode": "lines", "name": "running mean"}
+        {"x": count[some], "y": means[some], "mode": "lines", "name": "running mean"}
         | {"line": {"color": colour, "width": 3}},
         {"x": at, "y": error, "mode": "lines+markers", "yaxis": "y2", "name": "standard error"}
         | {"line": {"color": colour}, "marker": {"size": 4}},
     ]
-    if number > 1 and found.error > 0:
+    if number > 1 and errors[-1] > 0:
         ends = np.array([1, MOST_DRAWS])
         falling = {
             "x": ends,
-            "y": found.error * np.sqrt(number / ends),
+            "y": errors[-1] * np.sqrt(number / ends),
             "mode": "lines",
             "yaxis": "y2",
             "name": "∝ 1/√L",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.one_image.estimate import choose_draws, show_estimate
 from pages.one_image.pixel_map import pixel_map
+from pages.one_image.seen import estimated, image, pixels
 from pages.shared.address import PageSettings, Setting, choice, whole
 from pages.shared.columns import columns
 from pages.shared.held_out import choose_image
@@ -20,7 +21,7 @@ from pages.shared.words import decoder_words, ending, page_words
 from vae_core.catalogue import DATASETS
 from vae_core.data import split
 from vae_core.errors import CheckpointError, DataError, SpecError, StoreError
-from vae_core.lessons.one_image import MOST_DRAWS, estimate, held_out_image, latent_of, pixels_at
+from vae_core.lessons.one_image import MOST_DRAWS
 from vae_core.spec import RunSpec
 from vae_core.values import shown
 
@@ -89,7 +90,7 @@ words = page_words("one_image")
 engine = get_engine()
 st.title("One image")
 show_opening("one_image")
-st.subheader("Which pixels cost how many nats", anchor="map")
+st.header("Which pixels cost how many nats", anchor="map")
 try:
     specs = choose_runs(SETTINGS, engine)
     vaes = {}
@@ -102,8 +103,8 @@ try:
         spec = next(vae.spec for vae in vaes.values())  # the others differ in p(x|z,w) alone: the same images
         side = math.isqrt(spec.n_pixels)
         number, seed = choose(spec)
-        x = held_out_image(spec, data_of(spec.dataset), number)
-        views = [(vae.spec, pixels_at(vae, x, latent_of(vae, x, seed))) for vae in vaes.values()]
+        x = image(spec, number)
+        views = [(vae.spec, pixels(vae, number, seed)) for vae in vaes.values()]
 except (StoreError, DataError) as error:
     st.error(str(error), icon=":material/hard_drive:")
     vaes = {}
@@ -116,13 +117,13 @@ if vaes:
     for (spec, _), column in zip(views, columns(len(views))):
         column.markdown(f"**{title(spec)}.** {explained(spec)}")
 
-    st.subheader("The Monte-Carlo estimate of the ELBO", anchor="estimate")
+    st.header("The Monte-Carlo estimate of the ELBO", anchor="estimate")
     st.markdown(words["The estimate"])
     choose_draws(SETTINGS)
     for vae, column in zip(vaes.values(), columns(len(vaes))):
         with column, st.container(border=True):
-            at_mean = pixels_at(vae, x, latent_of(vae, x, None)).total
-            show_estimate(vae.spec, estimate(vae, x, SETTINGS["L"], SETTINGS["draw"]), at_mean)
+            found = estimated(vae, number, SETTINGS["L"], SETTINGS["draw"])
+            show_estimate(vae.spec, found, pixels(vae, number, None).total)
     st.markdown(words["The charts"])
     st.markdown(words["The standard error"])
 SETTINGS.mirror()

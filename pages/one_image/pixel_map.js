@@ -73,7 +73,7 @@ function build(view) {
   data.decoders.forEach((decoder, index) => {
     const panel = html(panels, `panel ${index}`, "section", "panel");
     panel.setAttribute("aria-label", decoder.title);
-    html(panel, "title", "h4", undefined, decoder.title);
+    html(panel, "title", "h3", undefined, decoder.title);
     html(panel, "badge", "span", `badge ${decoder.kind}`, decoder.badge);
     const formula = html(panel, "formula", "div", "formula");
     if (formula.of !== decoder.key) formula.innerHTML = FORMULAS[(formula.of = decoder.key)];

@@ -40,6 +40,10 @@ export default function ({ parentElement }) {
   };
   if (!root.drawn) inputs.forEach((input, d) => (input.value = START[d]));
   root.drawn = true;
-  for (const input of inputs) input.oninput = draw;
+  const hear = () => {
+    const sums = ["sigmoid", "softmax"].map((name) => `${name}: ${root.querySelector(`[data-text=${name}]`).textContent}`);
+    root.querySelector(".heard").textContent = `${sums.join("; ")}.`;
+  };
+  for (const input of inputs) Object.assign(input, { oninput: draw, onchange: hear }); // said once, when it is let go
   draw();
 }

@@ -179,7 +179,7 @@ with right:
         picture()
 SETTINGS.mirror()
 st.caption(words["How to use it"])
-st.subheader("The same from the core")
+st.header("The same from the core")
 st.markdown(words["The same from the core"])
 show_code()
 ending(words)

@@ -118,6 +118,16 @@ def mean_and_sample() -> None:
     _under(["gaussian_identity"])
 
 
+def at_the_top() -> None:
+    """The same pair where the page begins, which of them a paper shows left open."""
+    inputs, examples = load_examples()
+    one = examples["gaussian_identity"][3]
+    pictured({"input x": inputs[3][None], "mean of p(x|z,w)": one.mean[None], "one sample": one.samples[:1]}, 1, 96)
+    st.caption(
+        "A digit under the shipped Gaussian, identity covariance, at z = m; clipped. Which of them do papers show?"
+    )
+
+
 def three_decoders() -> None:
     _under(list(SPECS))
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.questions.figures import FIGURES
+from pages.questions.figures import FIGURES, at_the_top
 from pages.questions.quiz import Question, questions
 from pages.questions.which_decoder import kinds, show_kinds
 from pages.shared.address import PageSettings, Setting, free_text
@@ -46,6 +46,7 @@ def moved(key: str) -> None:
 
 st.title("Questions")
 show_opening("questions", words[""])
+at_the_top()
 
 
 @st.fragment(key="questions")

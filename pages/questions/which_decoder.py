@@ -48,7 +48,7 @@ def _kind(title: str, body: str) -> Kind:
 
 
 def show_kinds(intro: str, found: list[Kind], open: bool) -> None:
-    st.subheader("Which decoder for my data?", anchor="which-decoder")
+    st.header("Which decoder for my data?", anchor="which-decoder")
     st.markdown(intro)
     for kind in found:
         with st.expander(kind.title, expanded=open):

@@ -149,9 +149,10 @@ def parse(settings: Mapping[str, Setting], address: Address) -> tuple[dict[str, 
     return values, refused
 
 
-def plain(text: str) -> str:
-    """Words from a link as words: no Markdown of a stranger's draws images or links into this page."""
-    return re.sub(r"([\\`*\[\]<$~])", r"\\\1", text)
+def plain(sentence: str) -> str:
+    """A sentence whose Markdown is `values.shown` alone: all else of it is words."""
+    code = r"(?P<code>(?<!`)(?P<fence>`+)(?!`).*?(?<!`)(?P=fence)(?!`))"
+    return re.sub(code + r"|[\\`*\[\]<$~]", lambda found: found["code"] or "\\" + found[0], sentence)
 
 
 def _address() -> Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,11 @@ def diverging(png: bytes) -> str:
 
 def readable(figure: Figure) -> Figure:
     """The same figure with letters that can be read, light and dark."""
-    figure.update_layout(font_color=_PLOTLY_TEXT, legend_font_color=_PLOTLY_TEXT)
-    for update in (figure.update_xaxes, figure.update_yaxes):
-        update(tickfont_color=_PLOTLY_TEXT, title_font_color=_PLOTLY_TEXT)
+    layout = figure.layout  # set one by one: plotly's update_xaxes and update_yaxes take ten times as long
+    layout.font.color = layout.legend.font.color = _PLOTLY_TEXT
+    for name in layout:
+        if re.fullmatch(r"[xy]axis\d*", name) and layout[name] is not None:
+            layout[name].tickfont.color = layout[name].title.font.color = _PLOTLY_TEXT
     return figure
 
 

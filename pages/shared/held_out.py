@@ -18,7 +18,7 @@ def choose_image(
         st.warning(f"{label} is {settings[name]}; allowed: {allowed}. 0 is shown.")
         settings[name] = 0
     help = "Images that the decoder was not trained on:"
-    number = settings.number(name, label, high=len(labels) - 1, width=170, help=help)
+    number = settings.number(name, label, high=len(labels) - 1, width=165, help=help)
     if by_class:
         key = f"{settings.page}.{name} class"
         st.session_state[key] = int(labels[number])
@@ -27,5 +27,5 @@ def choose_image(
             settings[name] = int(np.argmax(labels == st.session_state[key]))
 
         classes = np.unique(labels).tolist()
-        st.segmented_control(by_class, classes, required=True, key=key, on_change=first_of_class, wrap=True)
+        st.selectbox(by_class, classes, key=key, on_change=first_of_class, width=140)  # beside the number on a phone
     return number

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.edited import Stamp, read, stamp
 from pages.shared.links import Target, target
 from vae_core.folders import ASSETS
 
@@ -37,19 +40,29 @@ class Step:
 
 
 def chapters() -> list[Chapter]:
-    return [Chapter(name, _line(body, "Open"), _line(body, "Adds"), _line(body, "Why")) for name, body in _part("path")]
+    return _path(PATH, stamp(PATH))[0]
 
 
 def steps() -> list[Step]:
-    return [
-        Step(name, target(_line(body, "Open")), int(re.sub(r"\D", "", _line(body, "Minutes")) or 0), _line(body, "Do"))
-        for name, body in _part("tour")
+    return _path(PATH, stamp(PATH))[1]
+
+
+@lru_cache(maxsize=2)
+def _path(file: Path, _state: Stamp) -> tuple[list[Chapter], list[Step]]:
+    text = read(file)
+    path = [
+        Chapter(name, _line(body, "Open"), _line(body, "Adds"), _line(body, "Why"))
+        for name, body in _part(text, "path")
     ]
+    tour = [
+        Step(name, target(_line(body, "Open")), int(re.sub(r"\D", "", _line(body, "Minutes")) or 0), _line(body, "Do"))
+        for name, body in _part(text, "tour")
+    ]
+    return path, tour
 
 
-def _part(name: str) -> list[tuple[str, str]]:
+def _part(text: str, name: str) -> list[tuple[str, str]]:
     """What stands below `# The <name>`: heading and body of each `## `."""
-    text = PATH.read_text(encoding="utf-8", errors="replace") if PATH.exists() else ""
     found = re.search(rf"^# The {name}$(.*?)(?=^# |\Z)", text, flags=re.MULTILINE | re.DOTALL)
     entries = re.split(r"^## ", found[1] if found else "", flags=re.MULTILINE)[1:]
     return [(heading.strip(), body) for heading, _, body in (entry.partition("\n") for entry in entries)]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.edited import Stamp, read, stamp
 from pages.shared.path import show_next
 from pages.shared.widget import widget
 from vae_core.folders import ASSETS
 
 _MEANINGS = widget("shared", "terms")
+GLOSSARY = ASSETS / "glossary.md"
 IN_A_LANE = ("The symbol", "The code", "What to watch")
 
 
@@ -21,39 +24,49 @@ class Parts(dict[str, str]):
 
     def __init__(self, path: Path):
         self.path = path
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""  # however it was saved
-        first, *rest = re.split(r"^## ", text, flags=re.MULTILINE)
-        super().__init__({"": first.strip()})
-        for part in rest:
-            heading, _, body = part.partition("\n")
-            self[heading.strip()] = body.strip()
+        super().__init__(_split(path, stamp(path)))
 
     def __missing__(self, heading: str) -> str:
         return f"*The part “{heading}” is still to be written, in {self.path.relative_to(ASSETS.parent)}.*"
 
 
+@lru_cache(maxsize=64)
+def _split(path: Path, _state: Stamp) -> dict[str, str]:
+    first, *rest = re.split(r"^## ", read(path), flags=re.MULTILINE)
+    parts = {"": first.strip()}
+    for part in rest:
+        heading, _, body = part.partition("\n")
+        parts[heading.strip()] = body.strip()
+    return parts
+
+
 def page_words(page: str) -> Parts:
     """`assets/pages/<page>.md`; each [[term]] tells its meaning where it stands, where `show_glossary` is called."""
-    return _linked(Parts(ASSETS / "pages" / f"{page}.md"))
+    return _linked(ASSETS / "pages" / f"{page}.md")
 
 
 def decoder_words(key: str) -> Parts:
     """`assets/explanations/<key>.md`, likewise: what the pages say of one decoder, a part for each page."""
-    return _linked(Parts(ASSETS / "explanations" / f"{key}.md"))
+    return _linked(ASSETS / "explanations" / f"{key}.md")
 
 
 def explanation(key: str) -> tuple[str, str]:
     """What a lane always shows of a decoder, and what it shows on demand."""
     parts = decoder_words(key)
     plain = parts[""] or f"*Its explanation is still to be written, in {parts.path.name}.*"
-    return plain, "\n\n".join(f"#### {heading}\n{parts[heading]}" for heading in IN_A_LANE if heading in parts)
+    return plain, "\n\n".join(f"### {heading}\n{parts[heading]}" for heading in IN_A_LANE if heading in parts)
 
 
-def _linked(parts: Parts) -> Parts:
-    terms = glossary()
-    for heading, body in parts.items():
-        parts[heading] = with_terms(body, terms)
+def _linked(path: Path) -> Parts:
+    parts = Parts(path)
+    parts.update(_with_links(path, stamp(path), stamp(GLOSSARY)))
     return parts
+
+
+@lru_cache(maxsize=64)
+def _with_links(path: Path, _state: Stamp, _glossary: Stamp) -> dict[str, str]:
+    terms = glossary()
+    return {heading: with_terms(body, terms) for heading, body in Parts(path).items()}
 
 
 def with_terms(text: str, terms: dict[str, str]) -> str:
@@ -62,7 +75,7 @@ def with_terms(text: str, terms: dict[str, str]) -> str:
 
 
 def glossary() -> dict[str, str]:
-    parts = Parts(ASSETS / "glossary.md")
+    parts = Parts(GLOSSARY)
     parts.pop("")
     return parts
 
@@ -85,7 +98,7 @@ def ending(words: Parts) -> None:
 
 def show_glossary() -> None:
     """Once on each page: the glossary as a whole, and what shows the meaning of a term where it stands."""
-    st.subheader("Words", anchor="words")  # where the terms of a page lead without JavaScript
+    st.header("Words", anchor="words")  # where the terms of a page lead without JavaScript
     with st.expander("The glossary", icon=":material/menu_book:"):
         st.markdown("\n\n".join(f"**{term}**: {meaning}" for term, meaning in glossary().items()))
     _MEANINGS(key="meanings", height="content")

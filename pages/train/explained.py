@@ -29,9 +29,9 @@ def explain(specs: Mapping[str, RunSpec]) -> None:
         f"are of held-out images, {LIVE_IMAGES} on the way and all of them at the end, at a drawn z. The pictures are "
         "at z = m, the mean of q(z|x), or, the new ones, at z from the prior."
     )
-    st.subheader("What may be compared")
+    st.header("What may be compared")
     _compared(specs)
-    st.subheader("What each decoder assumes")
+    st.header("What each decoder assumes")
     for (key, spec), column in zip(specs.items(), columns(len(specs))):
         with column, st.container(border=True, key=f"lane_{key}"):
             st.markdown(f"**{title(spec)}** {badge(spec)}")

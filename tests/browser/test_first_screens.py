@@ -19,8 +19,6 @@ QUERY = {"assumed": "weight=0.00025&pixels=mean&latents=mean&pixel_range=0..255&
 SIZES = [(1280, 800), (1024, 800), (768, 800), (641, 800), (360, 740)]
 LEAST = 120  # pixels of the first figure; of a smaller one, all
 
-# What counts as a figure where a page begins with no other: the list of beliefs, which is what there is to press.
-FIGURES = {"questions": "[data-testid=stExpander]"}
 DRAWN = "img, [data-testid=stVegaLiteChart], [data-testid=stPlotlyChart], [data-testid^=stBidiComponent]"
 
 FIRST = """(selector) => {
@@ -44,11 +42,11 @@ CUT = """() => [...document.querySelectorAll('.katex')].filter((formula) => {
 LABELS = ".role-axis-label text, .xtick text, .ytick text, .x2tick text, .y2tick text"
 
 
-def first_figure_shows(page: Page, name: str) -> None:
+def first_figure_shows(page: Page) -> None:
     def shows() -> bool:
         return first() is not None and first()[2] >= min(LEAST, first()[1]) - 1
 
-    first = lambda: page.evaluate(FIRST, FIGURES.get(name, DRAWN))
+    first = lambda: page.evaluate(FIRST, DRAWN)
     wait_until(shows, how=lambda: f"top, height, height in view: {first()} at {page.viewport_size}")
 
 
@@ -65,12 +63,12 @@ def has_scheme(page: Page, scheme: str) -> None:
     wait_until(lambda: (page.evaluate(red) < 128) == (scheme == "dark"))
 
 
-def at_each_size(page: Page, name: str, first_screen: bool = True) -> None:
+def at_each_size(page: Page, first_screen: bool = True) -> None:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         everything_fits(page)
         if first_screen and (width, height) in (SIZES[0], SIZES[-1]):
-            first_figure_shows(page, name)
+            first_figure_shows(page)
     page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
 
 
@@ -83,19 +81,19 @@ def test_a_page_at_every_size(page: Page, server: Server, name: str) -> None:
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
     if name in TOUR:
         expect(page.locator(".st-key-tour")).to_contain_text(f"step {TOUR[name]} of")
-        first_figure_shows(page, name)
+        first_figure_shows(page)
         page.get_by_role("button", name=re.compile("^(Leave|Finish)$")).click()
         expect(page.locator(".st-key-tour")).to_have_count(0)
     box = page.locator("h1").bounding_box()
     assert box and box["y"] + box["height"] < 140
-    at_each_size(page, name)
+    at_each_size(page)
     if name == "train":
         stands_whole(page)
     skip = page.get_by_role("radio", name="Just show me")
     if skip.count():  # what comes after the prediction
         skip.first.click()
         expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
-        at_each_size(page, name, first_screen=False)
+        at_each_size(page, first_screen=False)
     labels = page.locator(LABELS).all_text_contents()
     numbers = [label for label in labels if re.fullmatch(r"[−-]?[\d.,]+", label)]
     assert not [label for label in numbers if len(label) > 7]

@@ -41,7 +41,7 @@ def open_page(page: Page, server: Server, query: str = "") -> Locator:
 
 def numbers(page: Page) -> dict[str, float]:
     read = "all => Object.fromEntries(all.map(one => [one.classList[0], Number(one.dataset.value)]))"
-    return page.locator("b[data-value]").evaluate_all(read)
+    return page.locator("[data-value]").evaluate_all(read)
 
 
 def number(page: Page, name: str) -> float:
@@ -121,6 +121,10 @@ def test_the_sample_is_a_draw_and_the_mean_stays(page: Page, server: Server, mu:
     page.locator('.numbers i[data-lights="mean"]').hover()  # a symbol lights its figure, and the other way round
     expect(page.locator("canvas.mean")).to_have_class(lit)
     expect(page.locator("canvas.x")).not_to_have_class(lit)
+    inside = page.locator("canvas.mean").evaluate(
+        "one => [getComputedStyle(one)].map(s => [s.outlineWidth, s.outlineOffset])[0]"
+    )
+    assert inside == ["3px", "-3px"]  # a frame that ends where its picture does touches no neighbour
     page.locator("canvas.x").hover()
     expect(page.locator('.numbers i[data-lights="x"]')).to_have_class(lit)
     page.locator('.numbers i[data-lights="sigma"]').hover()
@@ -144,7 +148,8 @@ def test_dragging_asks_nothing_of_the_server(page: Page, server: Server, found: 
     seen = set()
     for step in range(30):
         page.mouse.move(box["x"] + (0.8 - 0.01 * step) * box["width"], box["y"] + 0.5 * box["height"])
-        seen.add(check(page, found, mu))
+        seen.add(sigma := check(page, found, mu))
+        assert sigma_box(page).input_value() == f"{sigma:g}"  # one number, at every step
     assert len(seen) == 30
     assert sent == []
     assert "sigma" not in page.url
@@ -182,6 +187,12 @@ def test_the_number_typed_moves_the_widget(page: Page, server: Server, found: Fi
     wait_until(lambda: number(page, "sigma") == 0.25)
     check(page, found, mu)
     expect(page).to_have_url(re.compile("sigma=0.25"))
+    sigma_box(page).fill("7")  # refused, and gone when it is left
+    assert number(page, "sigma") == 0.25
+    sigma_box(page).press("Tab")
+    expect(sigma_box(page)).to_have_value("0.25")
+    sigma_box(page).press("ArrowUp")
+    expect(page).to_have_url(re.compile("sigma=0.3(&|$)"))
     for _ in range(2):  # back to where the widget has been before: its own echo must not hold it there
         page.get_by_role("button", name="σ = 1, identity").click()
         expect(sigma_box(page)).to_have_value("1")
@@ -199,8 +210,9 @@ def test_quick_keys_are_not_lost(page: Page, server: Server) -> None:
     expected = 0.5
     for _ in range(12):
         expected = float(f"{expected * 1.01:.3g}")
-    expect(sigma_box(page)).to_have_value(f"{expected:g}")
+    expect(page).to_have_url(re.compile(rf"sigma={expected:g}(&|$)"))
     assert number(page, "sigma") == expected
+    assert sigma_box(page).input_value() == f"{expected:g}"
 
 
 def test_predict_then_reveal_and_open_a_run(page: Page, server: Server) -> None:

@@ -281,6 +281,18 @@ def test_a_softmax_makes_pixels_compete(page: Page, server: Server) -> None:
         slider.press("ArrowRight")
     after = read()
     assert after["a"][0] > before["a"][0]
+    spoken, text = four.get_by_role("status"), lambda: four.get_by_role("status").text_content()
+    expect(spoken).to_have_count(1)  # an <output> would be one as well, and speak at every step of a drag
+    said, box = text(), slider.bounding_box()
+    assert said and "softmax: Sum 1.00" in said and box
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for share in (0.7, 0.6, 0.5):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        assert text() == said
+    dragged = read()["sigmoid"]
+    page.mouse.up()
+    expect(spoken).to_contain_text(f"sigmoid: Sum {sum(dragged):.2f}")
     assert after["sigmoid"][1:] == before["sigmoid"][1:]
     assert all(now < then for now, then in zip(after["softmax"][1:], before["softmax"][1:]))
     for seen in (before, after):

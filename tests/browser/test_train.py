@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from urllib.parse import urlencode
 
 import psutil
 from playwright.sync_api import BrowserContext, Page, expect
@@ -89,15 +90,18 @@ def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) ->
 
 
 def test_a_link_is_checked(page: Page, server: Server) -> None:
-    open_train(page, server, "beta=nan&latent_dim=2.5&hidden=999999&colour=red&run=0123&decoders=bernoulli&seed=3")
+    marked = ":red[a] $a^2$ `b` **c** <i>d</i> :smile:"
+    strange = urlencode({"latent_dim": marked, "www.evil.example": "", "run": "http://evil.example a@evil.example"})
+    open_train(page, server, f"beta=nan&hidden=999999&{strange}&decoders=bernoulli&seed=3")
     for sentence in (
         "beta is nan; allowed: a number from 0 to 1000.",
-        "latent_dim is '2.5'; allowed: a whole number from 1 to 64.",
+        f"latent_dim is '{marked}'; allowed: a whole number from 1 to 64.",
         "hidden is [999999]; allowed: 1 to 4 layer sizes",
-        "'colour' is not a setting",
-        "No run '0123' is kept here",
+        "'www.evil.example' is not a setting",
+        "No run 'http://evil.example a@evil.example' is kept here",
     ):
         expect(page.get_by_text(sentence)).to_be_visible()
+    expect(page.locator("a[href*=evil]")).to_have_count(0)  # bare addresses are as they were typed too
     expect(lane(page, "bernoulli")).to_be_visible()
     expect(lane(page, "gaussian_identity")).to_have_count(0)
     button(page, "Settings").click()

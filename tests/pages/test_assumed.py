@@ -94,13 +94,13 @@ def test_a_form_that_changes_moves_the_address(open_page) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("loss", "hinge", "loss is 'hinge'; allowed: squared, absolute, bce_grey, bce_binary."),
+        ("loss", "hinge", "loss is `'hinge'`; allowed: squared, absolute, bce_grey, bce_binary."),
         ("weight", "0", "weight is 0; allowed: a number from 1e-09 to 1000000."),
         ("weight", "nan", "weight is nan; allowed: a number from 1e-09 to 1000000."),
         ("latent_dim", "33", "latent_dim is 33; allowed: a whole number from 1 to 32."),
-        ("dataset", "mnist_full", f"dataset is 'mnist_full'; allowed: {', '.join(BUNDLED)}."),
-        ("pixels", "max", "pixels is 'max'; allowed: sum, mean."),
-        ("pixel_range", "0..1e9", "pixel_range is '0..1e9'; allowed: 0..1, -1..1, 0..255."),
+        ("dataset", "mnist_full", f"dataset is `'mnist_full'`; allowed: {', '.join(BUNDLED)}."),
+        ("pixels", "max", "pixels is `'max'`; allowed: sum, mean."),
+        ("pixel_range", "0..1e9", "pixel_range is `'0..1e9'`; allowed: 0..1, -1..1, 0..255."),
     ],
 )
 def test_bad_links_are_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:

@@ -244,10 +244,10 @@ def test_a_full_disk_is_told(open_page, engine: Engine, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("experiment", "four", "experiment is 'four'; allowed: floor, grey, sigma."),
-        ("floor", "up", "floor is 'up'; allowed: fall, same, rise, skip."),
-        ("grey", "2", "grey is '2'; allowed: all, three, one, skip."),
-        ("sigma", "", "sigma is ''; allowed: same, smaller, larger, skip."),
+        ("experiment", "four", "experiment is `'four'`; allowed: floor, grey, sigma."),
+        ("floor", "up", "floor is `'up'`; allowed: fall, same, rise, skip."),
+        ("grey", "2", "grey is `'2'`; allowed: all, three, one, skip."),
+        ("sigma", "", "sigma is `''`; allowed: same, smaller, larger, skip."),
     ],
 )
 def test_each_bad_part_of_a_link_is_told(open_page, name: str, value: str, sentence: str) -> None:

@@ -67,7 +67,7 @@ def test_the_numbers_are_the_cores(open_page, z: str) -> None:
         for shown in (found.mean, found.elbo):
             assert f"**{two(shown)}** ± {found.error:.2f}" in text(page)
         assert f"**−\u00a0{found.kl:.2f}**" in text(page)
-    assert page.segmented_control(key="one_image.image class").value == load_dataset("mnist").labels[split(spec)[1]][12]
+    assert page.selectbox(key="one_image.image class").value == load_dataset("mnist").labels[split(spec)[1]][12]
 
 
 def test_which_pictures_a_decoder_has(open_page) -> None:
@@ -79,13 +79,13 @@ def test_which_pictures_a_decoder_has(open_page) -> None:
 def test_images_by_number_and_by_digit(open_page) -> None:
     page = open_page("one_image")
     labels = load_dataset("mnist").labels[split(SPECS["bernoulli"])[1]]
-    page.segmented_control(key="one_image.image class").set_value(7).run()
+    page.selectbox(key="one_image.image class").set_value(7).run()
     number = page.number_input(key="one_image.image").value
     assert labels[number] == 7
     assert 7 not in labels[:number]
     assert page.query_params["image"] == str(number)
     page.number_input(key="one_image.image").set_value(0).run()
-    assert page.segmented_control(key="one_image.image class").value == labels[0]
+    assert page.selectbox(key="one_image.image class").value == labels[0]
     assert "image" not in page.query_params
 
 
@@ -109,13 +109,13 @@ def test_more_draws(open_page) -> None:
     [
         ("image", "-1", "image is -1; allowed: a whole number from 0 to 29999."),
         ("image", "1000", "Held-out image is 1000; allowed: a whole number from 0 to 999. 0 is shown."),
-        ("z", "median", "z is 'median'; allowed: mean, draw."),
-        ("pixel", "28,0", "pixel is '28,0'; allowed: row,column, each from 0 to 27."),
+        ("z", "median", "z is `'median'`; allowed: mean, draw."),
+        ("pixel", "28,0", "pixel is `'28,0'`; allowed: row,column, each from 0 to 27."),
         ("pixel", "1;DROP", "allowed: row,column, each from 0 to 27."),
         ("L", "0", "L is 0; allowed: a whole number from 1 to 1000."),
         ("L", "1e3", "allowed: a whole number from 1 to 1000."),
         ("draw", "10000", "allowed: a whole number from 0 to 9999."),
-        ("decoder", "x", "'decoder' is not a setting; allowed: run, spec, image, z, pixel, L, draw."),
+        ("decoder", "x", "`'decoder'` is not a setting; allowed: run, spec, image, z, pixel, L, draw."),
     ],
 )
 def test_each_bad_part_of_a_link_is_told_and_the_rest_holds(open_page, name: str, value: str, sentence: str) -> None:

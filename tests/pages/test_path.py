@@ -24,7 +24,7 @@ IN_MENU = re.findall(r'^    "(\w+)": "', (ROOT / "app.py").read_text("utf-8"), f
 
 def headings(page) -> set[str]:
     """The anchors of a page's headings: as they are given, or as Streamlit makes them from plain words."""
-    return {one.anchor or re.sub(r"\W+", "-", one.value.lower()).strip("-") for one in page.subheader}
+    return {one.anchor or re.sub(r"\W+", "-", one.value.lower()).strip("-") for one in page.header}
 
 
 def test_every_page_is_a_chapter_in_the_order_of_the_menu() -> None:

@@ -148,7 +148,7 @@ def test_search(open_page) -> None:
 
 def test_an_unknown_question_is_told(open_page) -> None:
     page = open_page("questions", question="<b>", search="x" * 999)
-    assert "question is '\\<b>'" in page.warning[0].value
+    assert "question is `'<b>'`" in page.warning[0].value
     assert "at most 200" in page.warning[1].value
     assert len(beliefs(page)) == len(QUESTIONS)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import random
 import threading
+import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.runs.conftest import assert_ended_as_here, processes, small, wait_until_whole
 from tests.runs.engines import all_workers, app, ended, get, is_sentence, long, under_way, worker_of
-from tests.waiting import alive, wait_until
+from tests.waiting import SECONDS, alive, wait_until
 from vae_core.runs import connection, engine as engine_module, health
 from vae_core.runs.cluster import worker_count
 from vae_core.runs.dispatch import LOST
@@ -42,6 +45,27 @@ def test_all_are_killed_within_their_first_warm_up(engine: Engine) -> None:
         process.kill()
     whole(engine)
     assert engine.wait_until_ready(0)
+
+
+def test_other_users_of_the_machine_find_nothing(engine: Engine, offline: Path) -> None:
+    """No page of Dask's at any port of the cluster's, whatever is asked, and no scratch of it in a folder of all."""
+    whole(engine)
+    child = engine._connection.child
+    assert child is not None
+    family = [psutil.Process(child.pid), *processes(engine)]
+    ports = [one.laddr.port for each in family for one in each.net_connections() if one.status == psutil.CONN_LISTEN]
+    assert len(ports) == len(family)  # each where Dask's own encrypted messages come in, and nothing else
+    for port in ports:
+        for path in ("/", "/health", "/metrics", "/info/main/workers.html", "/status", "/json/counts.json"):
+            with pytest.raises((OSError, HTTPException)):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=SECONDS)
+    scratch = engine._client.run(_scratch).values()
+    assert {Path(folder).parents[1] for folder in scratch} == {offline}
+    assert engine.store.folder.stat().st_mode & 0o777 == 0o700
+
+
+def _scratch(dask_worker: Any) -> str:
+    return dask_worker.local_directory
 
 
 def test_sixty_kills_at_random_moments(engine: Engine) -> None:

@@ -190,7 +190,7 @@ def test_a_run_that_diverges_says_so() -> None:
 def test_a_download_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     load = vae_core.data.load_dataset
 
-    def slow(name: str, progress: Callable[[str, float], None]) -> Any:
+    def slow(name: str, progress: Callable[[str, float], None], should_stop: Any) -> Any:
         for share in (0.0, 0.404, 1.0):
             progress("Downloading MNIST, 60,000", share)
         progress("", 1.0)

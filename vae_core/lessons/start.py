@@ -6,6 +6,7 @@ A test recomputes the examples from the weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class Example:
     log_prob: float  # ln p(x|z,w), nats, all constants included
 
 
+@cache  # arrays that nobody writes to
 def load_examples() -> tuple[np.ndarray, dict[str, list[Example]]]:
     """The inputs (10, 28, 28), digits 0 to 9, and under each decoder an example for each."""
     with np.load(EXAMPLES, allow_pickle=False) as arrays:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from vae_core.folders import home
 from vae_core.runs.embedded_worker import when_input_closes
 from vae_core.runs.pool import Pool
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 CONFIG = {
+    # Dask's web pages and numbers are for anybody who asks on this machine: none, and nobody listens (`http_server`).
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "temporary-directory": str(home().absolute()),  # private, as /tmp is not
     "logging.distributed": "error",
     "distributed.admin.low-level-log-length": 20,  # messages kept; ours hold images
     "distributed.scheduler.allowed-failures": 10,  # a run that kills its worker so often is at fault
@@ -59,6 +64,7 @@ async def _serve() -> None:
     async with Scheduler(
         host="127.0.0.1", protocol="tls", security=security, dashboard=False, dashboard_address="127.0.0.1:0"
     ) as scheduler:
+        scheduler.http_server.stop()
         pool = Pool(
             worker_count(),
             lambda name: _send_facts(begun.pop() if begun else _begin_process(), name, scheduler.address, security),

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from vae_core.errors import CheckpointError, DataError
+from vae_core.errors import CheckpointError, DataError, DownloadStoppedError
 from vae_core.runs import worker
 from vae_core.runs.lanes import Launched, newly_limited
 from vae_core.runs.line import InLine, in_line
@@ -254,7 +254,8 @@ class Dispatch:
             self.store.set_weights_aside(run.resume_from)
             self.store.begin_anew(run.id, DAMAGED)
         elif isinstance(error, DataError):
-            self.store.finish(run.id, "failed", str(error))
+            stopped = isinstance(error, DownloadStoppedError)
+            self.store.finish(run.id, "stopped" if stopped else "failed", str(error))
         elif type(error).__name__ == "KilledWorker":
             self.store.finish(run.id, "failed", KILLED)
         else:

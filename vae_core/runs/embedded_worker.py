@@ -56,6 +56,7 @@ async def _serve(facts: dict[str, Any]) -> None:
         preload=["vae_core.runs.worker"],
         death_timeout=60,  # a scheduler that does not take it
     ) as worker:
+        worker.http_server.stop()
         await worker.finished()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vae_core.errors import StoreError
+from vae_core.errors import DamagedStoreError, StoreError
 from vae_core.runs import line
 from vae_core.runs.connection import Connection
 from vae_core.runs.dispatch import Dispatch
@@ -177,8 +177,9 @@ class Engine(Health):
                     break
                 except StoreError as error:
                     self._dispatch.give_way()  # what comes meanwhile must have room in memory
-                    self._problems["disk"] = f"{error} Training waits, and nothing is lost while the app stays open."
-                    log.warning(self.problem)
+                    why = f"{error} Training waits, and nothing is lost while the app stays open."
+                    self._problems["disk"] = "" if isinstance(error, DamagedStoreError) else why  # readers tell that
+                    log.warning("%s", error)
                     self._closing.wait(RETRY_SECONDS)
                 except Exception:  # a message that cannot be handled must not end the handling of messages
                     log.exception("a message from a worker was dropped")

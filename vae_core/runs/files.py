@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vae_core.errors import DamagedStoreError, StoreError
+from vae_core.folders import private
 
 
 class Files:
@@ -21,7 +22,7 @@ class Files:
 
     def make_folders(self) -> None:
         for name in ("weights", "slices"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            (private(self.folder) / name).mkdir(exist_ok=True)
 
     @contextmanager
     def _as_store_errors(self) -> Iterator[None]:

@@ -129,7 +129,7 @@ def run_spec(
         raise CheckpointError("The saved weights are of another run; train this run again.")
     about = {"run": spec.id, "token": token}
     say = lambda what, share: send(Said(**about, sentence=f"{what}: {share:.0%}" if what else ""))
-    data = load_dataset(spec.dataset, say)
+    data = load_dataset(spec.dataset, say, lambda: token in STOPPED or abandoned())
     LIMITS[token] = FREE  # before the engine hears of it, and may set another
     should_stop = lambda: token in STOPPED or abandoned()
     gives_way = lambda: token in GIVING_WAY

@@ -211,7 +211,7 @@ function buildLane(stage, lane, section) {
   section.setAttribute("aria-label", lane.title);
   section.dataset.key = lane.key;
   const one = { lane };
-  element(section, "h4", "", lane.title).title = lane.title;
+  element(section, "h2", "", lane.title).title = lane.title;
   element(section, "div", "formula").innerHTML = FORMULAS[lane.key];
   element(section, "span", `badge ${lane.kind}`, lane.badge);
   one.state = element(section, "div", "state");
