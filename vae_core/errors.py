@@ -37,3 +37,7 @@ class StoreError(Exception):
 
 class DamagedStoreError(StoreError):
     """What is in the store's file is no database any more."""
+
+
+class LineError(Exception):
+    """No room in the line of runs that wait to be trained."""

@@ -21,7 +21,7 @@ from vae_core.model import VAE, stream
 from vae_core.pictures import Pictures, take_pictures
 from vae_core.spec import RunSpec, curve_stride, snapshot_stride
 
-Status = Literal["running", "done", "stopped", "diverged"]
+Status = Literal["running", "done", "stopped", "diverged", "aside"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Snapshot:
     status: Status = "running"
     message: str = ""  # why a run ended early
     checkpoint: Checkpoint | None = field(default=None, repr=False)  # with the last snapshot
-    result: Result | None = None  # with the last snapshot
+    result: Result | None = None  # with the last snapshot, but for a run set aside
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -73,12 +73,14 @@ def train(
     device: str | None = None,
     resume: Checkpoint | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    give_way: Callable[[], bool] = lambda: False,
 ) -> Iterator[Snapshot]:
     """Maximise the ELBO (KL weighted by beta) with Adam, and yield what to look at.
 
     The first snapshot comes before the first step; the last has a status other than "running", the checkpoint and
     the result. `resume` goes on from a checkpoint of the same spec with as many or fewer epochs, and ends with the
-    weights that training in one go would have given. `should_stop` is asked before every step.
+    weights that training in one go would have given. `should_stop` and `give_way` are asked before every step: the
+    first ends the run, the second sets it aside, for the rest to be trained from the checkpoint later.
     Raises ValueError when the data or the checkpoint belong to another spec, CheckpointError when its tensors do not
     fit, SpecError for a device that is not here.
     """
@@ -97,7 +99,7 @@ def train(
     state = State(vae, optimiser, generator, window)
     if resume is not None:
         state.restore(resume)
-    yield from _Loop(spec, Feed(spec, data, place), state).run(should_stop)
+    yield from _Loop(spec, Feed(spec, data, place), state).run(should_stop, give_way)
 
 
 class _Loop:
@@ -110,7 +112,7 @@ class _Loop:
         self.started = time.perf_counter() - state.seconds
         self.images, self.stepping = 0, 0.0  # trained on in this go, and the seconds that the steps alone took
 
-    def run(self, should_stop: Callable[[], bool]) -> Iterator[Snapshot]:
+    def run(self, should_stop: Callable[[], bool], give_way: Callable[[], bool]) -> Iterator[Snapshot]:
         spec, state = self.spec, self.state
         stride, stride_of_curve = snapshot_stride(spec), curve_stride(spec)
         evaluation = self.evaluate(self.live)
@@ -122,6 +124,9 @@ class _Loop:
             for rows in self.feed.epoch(epoch, skip):
                 if should_stop():
                     yield self.last_snapshot("stopped", f"Stopped at step {state.step:,} of {spec.total_steps:,}.")
+                    return
+                if give_way():
+                    yield self.set_aside()
                     return
                 self.step(rows)
                 if state.step % stride_of_curve == 0 and not self.close_window():
@@ -195,6 +200,12 @@ class _Loop:
             images_per_second=self.images / self.stepping if self.stepping else 0.0,
         )
         return replace(snapshot, status=status, message=message, checkpoint=self.state.capture(), result=result)
+
+    def set_aside(self) -> Snapshot:
+        evaluation = self.evaluate(self.live)
+        if not evaluation.is_finite:
+            return self.diverged()
+        return replace(self.snapshot(evaluation), status="aside", checkpoint=self.state.capture())
 
     def diverged(self) -> Snapshot:
         """Go back to the last finite weights and end there, saying why."""

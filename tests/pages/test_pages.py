@@ -190,7 +190,7 @@ def test_no_decoder_chosen(open_page) -> None:
 def test_a_full_disk_is_told_where_the_button_is(open_page, engine: Engine, monkeypatch) -> None:
     page = open_page("train", dataset="digits", seed="31")
 
-    def full(spec):
+    def full(spec, learner):
         raise StoreError("Runs cannot be kept in /x (database or disk is full). Free some disk space there.")
 
     monkeypatch.setattr(engine.store, "queue", full)
@@ -218,7 +218,7 @@ def test_a_store_damaged_in_a_running_app_is_told_once(open_page, engine: Engine
     garbage = tmp_path / "runs.sqlite3"
     garbage.write_bytes(b"garbage " * 2000)
     monkeypatch.setattr(engine.store, "path", garbage)
-    engine._to_write.put(
+    engine._dispatch.to_write.put(
         lambda: engine.store.begin(SPECS["bernoulli"].id, 0)
     )  # what workers send cannot be written either
     wait_until(lambda: "disk" in engine._problems)
@@ -234,7 +234,7 @@ def test_a_store_damaged_in_a_running_app_is_told_once(open_page, engine: Engine
 def test_every_decoder_is_explained(key: str) -> None:
     plain, rest = explanation(key)
     assert plain
-    for part in ("#### The symbol", "#### The code", "#### What to watch", "Source:"):
+    for part in ("### The symbol", "### The code", "### What to watch", "Source:"):
         assert part in rest
 
 

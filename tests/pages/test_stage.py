@@ -93,12 +93,11 @@ def test_who_waits_is_told_its_place(store: Store) -> None:
     store.queue(first)
     store.queue(second)
     runs = told(store, **{first.id: -1, second.id: -1})[0]["runs"]
-    assert [runs[spec.id]["before"] for spec in (first, second)] == [0, 1]
-    assert [runs[spec.id]["training"] for spec in (first, second)] == [0, 0]
+    assert [(runs[spec.id]["in_line"], runs[spec.id]["training"]) for spec in (first, second)] == [(2, 0)] * 2
     assert runs[first.id]["status"] == "queued"
     store.begin(first.id, 0)
     run = told(store, **{second.id: -1})[0]["runs"][second.id]
-    assert (run["before"], run["training"]) == (0, 1)  # next, and not starting: a worker has the other
+    assert (run["in_line"], run["training"]) == (1, 1)  # next, and not starting: a worker has the other
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

@@ -42,7 +42,7 @@ import json, os, sys, threading
 from pathlib import Path
 import psutil
 from vae_core import RunSpec
-from vae_core.runs.engine import LOST, Engine
+from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 
 engine = Engine(Store(Path(sys.argv[1])))

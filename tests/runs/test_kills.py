@@ -18,7 +18,8 @@ from tests.runs.engines import all_workers, app, ended, get, is_sentence, long, 
 from tests.waiting import SECONDS, alive, wait_until
 from vae_core.runs import connection, engine as engine_module, health
 from vae_core.runs.cluster import worker_count
-from vae_core.runs.engine import LOST, Engine
+from vae_core.runs.dispatch import LOST
+from vae_core.runs.engine import Engine
 
 KILLS, AT_ONCE = 60, 6
 

@@ -118,7 +118,8 @@ def test_measuring_and_training_do_not_wait_for_each_other(engine: Engine, tmp_p
         engine.submit(spec)
     for spec in again:
         under_way(engine, spec)
-    assert len({launched.worker for launched in engine._launched.values()}) == len(again)  # each on one of its own
+    own = lambda: {launched.worker for launched in engine._dispatch.launched.values()}
+    wait_until(lambda: len(own()) == len(again), how=lambda: str(own()))  # each on one of its own
     for spec in again:
         engine.stop(spec.id)
         ended(engine, spec, "stopped")

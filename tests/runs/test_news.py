@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable
 
@@ -25,8 +26,9 @@ def in_a_thread(act: Callable[[], object]) -> threading.Thread:
 def test_it_counts_what_it_was_told() -> None:
     news = News()
     assert (news.version, news.last("a"), news.last("b")) == (0, 0, 0)
-    for run in ("a", "b", "a"):
-        news.tell(run)
+    for version, run in enumerate(("a", "b", "a"), 1):
+        assert news.tell(run, version)
+    assert not news.tell("a", 2)  # told before
     assert (news.version, news.last("a"), news.last("b")) == (3, 3, 2)
 
 
@@ -45,7 +47,7 @@ def test_one_thread_tells_and_all_who_wait_hear_it() -> None:
     loops = [in_a_thread(lambda: asyncio.run(thirty())) for _ in range(2)]
     wait_until(lambda: len(news._waiting) == 60)
     assert threading.active_count() < 30
-    news.tell("a")
+    news.tell("a", 1)
     for loop in loops:
         loop.join(60)
     assert heard == [1] * 60
@@ -55,17 +57,17 @@ def test_one_thread_tells_and_all_who_wait_hear_it() -> None:
 def test_what_was_told_before_the_wait_is_not_missed() -> None:
     news = News()
     since = news.version
-    news.tell("a")
+    news.tell("a", 1)
     asyncio.run(news.wait(since, LONG))
     asyncio.run(news.wait(since + 7, LONG))  # of a news of an earlier process: look again
 
 
 def test_none_is_lost_to_one_who_looks_while_many_tell() -> None:
-    news, tellers, each = News(), 4, 500
+    news, tellers, each, count = News(), 4, 500, itertools.count(1)
 
     def tell() -> None:
         for _ in range(each):
-            news.tell("a")
+            news.tell("a", next(count))
 
     threads = [threading.Thread(target=tell) for _ in range(tellers)]
 
@@ -103,7 +105,7 @@ def test_who_gives_up_leaves_nothing() -> None:
 
     asyncio.run(give_up())
     assert not news._waiting
-    news.tell("a")
+    news.tell("a", 1)
 
 
 def test_a_loop_that_has_gone_does_not_stop_the_others() -> None:
@@ -115,7 +117,7 @@ def test_a_loop_that_has_gone_does_not_stop_the_others() -> None:
     async def wait() -> None:
         waiting = asyncio.create_task(news.wait(0, LONG))
         await asyncio.sleep(0)
-        news.tell("a")
+        news.tell("a", 1)
         await asyncio.wait_for(waiting, 60)
 
     asyncio.run(wait())
@@ -124,7 +126,7 @@ def test_a_loop_that_has_gone_does_not_stop_the_others() -> None:
 def test_the_store_tells_of_every_change_once_it_can_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, str, str, int]] = []
 
-    def tell(run_id: str) -> None:
+    def tell(run_id: str, version: int) -> None:
         run = found(store, SPEC)
         seen.append((run_id, run.status, run.message, run.step))
 

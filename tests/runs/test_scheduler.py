@@ -11,7 +11,8 @@ from tests.runs.engines import NOBODY, all_workers, app, ended, get, is_sentence
 from tests.runs.schedulers import RealScheduler
 from tests.waiting import wait_until
 from vae_core.runs import connection
-from vae_core.runs.engine import LOST, Engine
+from vae_core.runs.dispatch import LOST
+from vae_core.runs.engine import Engine
 
 SPEC = long(seed=20)  # each of these tests has its own store
 

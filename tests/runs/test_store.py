@@ -88,9 +88,10 @@ def test_unfinished_runs_come_oldest_first(store: Store) -> None:
     store.begin(specs[2].id, -1)
     store.finish(specs[1].id, "stopped", "Taken out of the queue.")
     assert [run.spec.seed for run in store.unfinished()] == [0, 2, 3]
-    store.queue(specs[0])  # again, so at the end of the line
-    assert [run.spec.seed for run in store.unfinished()] == [2, 3, 0]
-    assert found(store, specs[0]).attempt == 2
+    store.queue(specs[0])  # one in line is joined where it stands
+    store.queue(specs[1])  # and one that left it is at its end
+    assert [run.spec.seed for run in store.unfinished()] == [0, 2, 3, 1]
+    assert [found(store, spec).attempt for spec in specs[:2]] == [1, 2]
 
 
 @pytest.mark.parametrize("status", ["done", "stopped", "diverged", "failed"])

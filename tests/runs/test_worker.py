@@ -62,6 +62,7 @@ def test_messages_are_what_train_yields(likelihood: str) -> None:
     assert end.result is not None
     assert end.checkpoint is not None
     assert (last.status, last.message) == ("done", "")
+    assert last.result is not None
     assert without(last.result, "images_per_second") == without(asdict(end.result), "images_per_second")
     assert last.result["images_per_second"] > 0
     weights = Checkpoint.from_bytes(last.weights)
@@ -136,6 +137,7 @@ def test_the_store_keeps_what_the_worker_sends(tmp_path: Path) -> None:
     for message in (*sent, last):
         store.add_snapshot(spec, message)
     store.save_weights(spec.id, last.weights)
+    assert last.status == "done"
     store.finish(spec.id, last.status, last.message, last.result)
     assert_ended_as_here(store, spec)
 

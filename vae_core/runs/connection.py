@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 CONNECT_SECONDS = 5.0
@@ -22,15 +23,20 @@ class Connection:
     """`open` gives a Client or raises whatever Dask raises, for `explain` to put into a sentence; `close` may be
     followed by another `open`, and `end` is the end."""
 
-    def __init__(self, address: str | None):
+    def __init__(self, address: str | None, published: Path):
         self.address = address
+        self.published = published  # how other processes of the app reach the embedded cluster of the one that leads
         self.workers_expected = 1
         self.child: subprocess.Popen[str] | None = None
         self._client: Any = None
         self._comm: Any = None  # the client's; a new one means that Dask has forgotten our futures
         self._runner: Any = None  # of Dask's event loop, one for all clients: one that fails leaves its own behind
 
-    def open(self) -> Any:
+    def is_published(self) -> bool:
+        """Whether a process that does not lead can try to open."""
+        return self.address is not None or self.published.exists()
+
+    def open(self, leads: bool = True) -> Any:
         from distributed import Client  # 1 s of imports, kept out of the first page
         from distributed.comm import get_address_host_port
         from distributed.security import Security
@@ -38,7 +44,10 @@ class Connection:
 
         address, security = self.address, None
         if address is None:
-            address, security = self._start_child()
+            facts = self._start_child() if leads else json.loads(self.published.read_text("utf-8"))
+            self.workers_expected = facts["workers"]
+            tls = {key: value for key, value in facts.items() if key.startswith("tls_")}
+            address, security = str(facts["address"]), Security(require_encryption=True, **tls)
         elif not _is_private(address):
             raise ValueError("not encrypted")
         with socket.create_connection(get_address_host_port(address), timeout=CONNECT_SECONDS):
@@ -54,9 +63,8 @@ class Connection:
         self._comm = self._client.scheduler_comm
         return self._client
 
-    def _start_child(self) -> tuple[str, Any]:
-        from distributed.security import Security
-
+    def _start_child(self) -> dict[str, Any]:
+        self.published.unlink(missing_ok=True)
         self.child = subprocess.Popen(
             [sys.executable, "-m", "vae_core.runs.cluster"],
             stdin=subprocess.PIPE,
@@ -73,9 +81,11 @@ class Connection:
         hangs.cancel()
         if "address" not in facts:
             raise ConnectionError("they ended before they were up")
-        self.workers_expected = facts["workers"]
-        tls = {key: value for key, value in facts.items() if key.startswith("tls_")}
-        return facts["address"], Security(require_encryption=True, **tls)
+        part = self.published.with_suffix(".part")
+        part.touch(0o600)  # who reads this may have anything run
+        part.write_text(json.dumps(facts), "utf-8")
+        os.replace(part, self.published)
+        return facts
 
     def is_open(self) -> bool:
         """Whether what was opened is still there."""
@@ -89,6 +99,7 @@ class Connection:
                 client.close(timeout=2)
         child, self.child = self.child, None
         if child is not None:
+            self.published.unlink(missing_ok=True)
             assert child.stdin is not None
             child.stdin.close()
             try:

@@ -39,10 +39,10 @@ class Progress(Message):  # a snapshot
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Progress):  # the last snapshot: what the task returns, and no event
-    status: Literal["done", "stopped", "diverged"]
+    status: Literal["done", "stopped", "diverged", "aside"]
     message: str  # why the run ended early
     weights: bytes  # a checkpoint
-    result: Mapping[str, Any]  # a `training.Result`
+    result: Mapping[str, Any] | None  # a `training.Result`; None of a run set aside
 
 
 def numbers(snapshot: "Snapshot") -> dict[str, Any]:

@@ -18,22 +18,26 @@ class News:
 
     @property
     def version(self) -> int:
-        """How often something was told."""
+        """Of the last change that was told of; every process on a store counts alike."""
         return self._version
 
     def last(self, run_id: str) -> int:
         """The version that the news last told of this run made; 0 before there was any."""
         return self._last.get(run_id, 0)
 
-    def tell(self, run_id: str) -> None:
-        """Wake all who wait. From any thread, once what is told of can be read in the store."""
+    def tell(self, run_id: str, version: int) -> bool:
+        """Wake all who wait, once what is told of can be read in the store; False where it was told before. From any
+        thread."""
         with self._lock:
-            self._version += 1
-            self._last[run_id] = self._version
+            if version <= self.last(run_id):
+                return False
+            self._version = max(self._version, version)
+            self._last[run_id] = version
             waiting, self._waiting = self._waiting, set()
         for future in waiting:
             with suppress(RuntimeError):  # its loop has closed, and nobody waits there any more
                 future.get_loop().call_soon_threadsafe(_wake, future)
+        return True
 
     async def wait(self, since: int, seconds: float) -> None:
         """Returns once `version` is not `since`, at once where it is not now, or after so many seconds."""

@@ -26,7 +26,16 @@ CREATE TABLE IF NOT EXISTS pictures (
 CREATE TABLE IF NOT EXISTS curve (
     run TEXT NOT NULL, step INTEGER NOT NULL, reconstruction REAL NOT NULL, kl REAL NOT NULL,
     PRIMARY KEY (run, step)) WITHOUT ROWID;
-"""
+""",
+    # Several processes on one store: the count of changes by which each hears of the others', and who asked for a run.
+    """
+ALTER TABLE runs ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_changed ON runs (changed);
+CREATE INDEX runs_status ON runs (status, created);
+CREATE TABLE asked (
+    run TEXT NOT NULL, learner TEXT NOT NULL, at REAL NOT NULL, wants INTEGER NOT NULL, PRIMARY KEY (run, learner));
+INSERT INTO asked SELECT id, '', created, 1 FROM runs
+""",
 ]
 
 

@@ -1,7 +1,7 @@
 """Where runs are kept: SQLite (WAL) for what was measured and seen, safetensors files for weights.
 
-Only the app's process writes; any thread may read. Every call opens its own connection (0.2 ms), so no
-connection outlives a script thread.
+Any process of the app and any thread may read and write. Every call opens its own connection (0.2 ms), so no connection
+outlives a script thread.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from vae_core.errors import DamagedStoreError, StoreError
-from vae_core.folders import home, private
-from vae_core.runs import schema
+from vae_core.errors import DamagedStoreError
+from vae_core.folders import home
+from vae_core.runs import line, schema
+from vae_core.runs.files import Files
+from vae_core.runs.line import ACTIVE
 from vae_core.runs.messages import Progress
 from vae_core.runs.news import News
 from vae_core.runs.thinning import keep_strides
 from vae_core.spec import RunSpec
 
 RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
+OTHER_COLUMNS = {"family", "changed"}  # of runs, for the store itself
 HISTORY = ("snapshots", "pictures", "curve")  # the tables of what came step by step
 
 
@@ -60,21 +63,22 @@ class Run:
         return (self.total_steps - self.step) * self.images_seen / self.step / self.images_per_second
 
 
-class Store:
+class Store(Files):
     """`notice` is a sentence for the page when opening found damage; nothing damaged is ever deleted. `news` tells of
     every change to a run, once it can be read."""
 
     def __init__(self, folder: Path | None = None):
-        self.folder = folder or home()
-        self.path = self.folder / "runs.sqlite3"
+        super().__init__(folder or home())
         self.notice, self.news = "", News()
         with self._as_store_errors():
-            (private(self.folder) / "weights").mkdir(exist_ok=True)
+            self.make_folders()
             with FileLock(self.folder / "opening.lock", timeout=20):  # SQLite makes a file WAL for one at a time only
                 self._open_or_begin_anew()
             # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
             self._held = sqlite3.connect(self.path, check_same_thread=False)
-            self._held.execute("SELECT id FROM runs LIMIT 1").fetchall()
+            self._heard = 0  # up to which change `hear` has told
+            self._seen = -1  # SQLite's own count, which tells whether anybody has written
+            self.hear()
 
     def _open_or_begin_anew(self) -> None:
         try:
@@ -91,12 +95,12 @@ class Store:
         with self._connect() as db:
             schema.check_version(db)
             db.execute("PRAGMA journal_mode = WAL")
-            verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise DamagedStoreError(verdict)
             schema.migrate(db)
             columns = {column[0] for column in db.execute("SELECT * FROM runs LIMIT 0").description}
-            if columns != {field.name for field in fields(Run)} | {"family"}:
+            if columns != {field.name for field in fields(Run)} | OTHER_COLUMNS:
                 raise DamagedStoreError(f"unknown columns in {self.path}")
 
     def _set_aside(self) -> Path:
@@ -108,22 +112,6 @@ class Store:
         return aside
 
     @contextmanager
-    def _as_store_errors(self) -> Iterator[None]:
-        """Raises StoreError for whatever SQLite or the file system cannot do."""
-        try:
-            yield
-        except (OSError, sqlite3.OperationalError) as error:  # locked, full, not writable
-            raise StoreError(
-                f"Runs cannot be kept in {self.folder} ({error}). Free some disk space there, make it writable, or set "
-                "VAE_HOME to another folder."
-            ) from error
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise DamagedStoreError(
-                f"The store of runs, {self.path}, is damaged ({error}). Start the app again: it will be set aside and "
-                "a new one begun; weights are untouched."
-            ) from error
-
-    @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
         """One transaction."""
         with self._as_store_errors(), closing(sqlite3.connect(self.path, timeout=10)) as db:
@@ -131,7 +119,32 @@ class Store:
             with db:
                 yield db
 
-    def _read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    @contextmanager
+    def change(self, run_id: str) -> Iterator[sqlite3.Connection]:
+        """One transaction on this run; `news` tells of it once it can be read."""
+        with self._connect() as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            count = "(SELECT 1 + max(changed) FROM runs)"
+            told = db.execute(f"UPDATE runs SET changed = {count} WHERE id = ? RETURNING changed", (run_id,)).fetchall()
+        for (version,) in told:
+            self.news.tell(run_id, version)
+
+    def hear(self) -> bool:
+        """Tell `news` of what other processes have changed; whether there was any. For one thread, several times a
+        second: 10 µs where nothing was."""
+        with self._as_store_errors():
+            (seen,) = self._held.execute("PRAGMA data_version").fetchone()
+            if seen == self._seen:
+                return False
+            query = "SELECT id, changed FROM runs WHERE changed > ? ORDER BY changed"
+            changes = self._held.execute(query, (self._heard,)).fetchall()
+            self._seen = seen
+        news = [self.news.tell(run_id, version) for run_id, version in changes]
+        self._heard = changes[-1][1] if changes else self._heard
+        return any(news)
+
+    def read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._connect() as db:
             db.row_factory = sqlite3.Row
             db.text_factory = lambda text: text.decode(errors="replace")  # damage in a cell is for its reader to find
@@ -145,7 +158,7 @@ class Store:
 
     def unfinished(self) -> list[Run]:
         """Queued and running runs, oldest first."""
-        return self._runs("status IN ('queued', 'running')")
+        return self._runs(ACTIVE)
 
     def trained(self) -> list[Run]:
         """Ended runs whose weights are here, newest first."""
@@ -160,8 +173,8 @@ class Store:
 
     def _runs(self, where: str, *values: Any) -> list[Run]:
         runs = []
-        for row in self._read(f"SELECT * FROM runs WHERE {where} ORDER BY created", values):
-            facts = {key: row[key] for key in row.keys() if key != "family"}  # noqa: SIM118  (a Row iterates values)
+        for row in self.read(f"SELECT * FROM runs WHERE {where} ORDER BY created", values):
+            facts = {key: row[key] for key in row.keys() if key not in OTHER_COLUMNS}  # noqa: SIM118  (a Row iterates values)
             try:
                 facts["spec"] = RunSpec.from_dict(json.loads(row["spec"]))
                 facts["result"] = json.loads(row["result"]) if row["result"] else None
@@ -173,7 +186,7 @@ class Store:
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """The numbers of every kept snapshot, first to last: see `messages.numbers`."""
         found = []
-        for row in self._read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,)):
+        for row in self.read("SELECT numbers FROM snapshots WHERE run = ? ORDER BY step", (run_id,)):
             with suppress(ValueError):  # a damaged snapshot is one fewer
                 found.append(json.loads(row["numbers"]))
         return found
@@ -181,7 +194,7 @@ class Store:
     def curve(self, run_id: str) -> list[tuple[int, float, float]]:
         """(step, reconstruction, kl) of training, nats per image."""
         query = "SELECT step, reconstruction, kl FROM curve WHERE run = ? ORDER BY step"
-        return [tuple(row) for row in self._read(query, (run_id,))]
+        return [tuple(row) for row in self.read(query, (run_id,))]
 
     def pictures(self, run_id: str, step: int) -> dict[str, bytes]:
         """What one snapshot shows, by name: see `messages.pictures`."""
@@ -197,29 +210,30 @@ class Store:
 
     def _pictures(self, where: str, run_id: str, *values: int) -> dict[int, dict[str, bytes]]:
         found: dict[int, dict[str, bytes]] = {}
-        for row in self._read(f"SELECT * FROM pictures WHERE run = ? AND {where} ORDER BY step", (run_id, *values)):
+        for row in self.read(f"SELECT * FROM pictures WHERE run = ? AND {where} ORDER BY step", (run_id, *values)):
             found.setdefault(row["step"], {})[row["name"]] = row["png"]
         return found
 
-    def weights_path(self, run_id: str) -> Path:
-        return self.folder / "weights" / f"{run_id}.safetensors"
-
     # Writing -------------------------------------------------------------------------------------------------
 
-    def queue(self, spec: RunSpec) -> Run:
-        """Put the run in line, with the history and step of the prefix it will go on from."""
+    def queue(self, spec: RunSpec, learner: str = "") -> Run:
+        """Put the run in line for this learner, with the history and step of the prefix it will go on from; one that is
+        there already is joined. Raises LineError where there is no room."""
         prefix = self.prefix(spec)
         step, images_seen, seconds = (prefix.step, prefix.images_seen, prefix.seconds) if prefix else (0, 0, 0.0)
         began = (step, spec.total_steps, images_seen, seconds, prefix.id if prefix else None)
-        with self._connect() as db:
-            if prefix is not None and prefix.id != spec.id:
-                self._copy_history(db, prefix.id, spec.id)
-            db.execute(
-                "INSERT OR REPLACE INTO runs VALUES (?1, ?, ?, 'queued', '', ?, "
-                "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?)",
-                (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
-            )
-        self.news.tell(spec.id)
+        with self.change(spec.id) as db:
+            if not db.execute(f"SELECT 1 FROM runs WHERE id = ? AND {ACTIVE}", (spec.id,)).fetchall():
+                line.check_room(db, learner)
+                if prefix is not None and prefix.id != spec.id:
+                    self._copy_history(db, prefix.id, spec.id)
+                db.execute(
+                    "INSERT OR REPLACE INTO runs VALUES (?1, ?, ?, 'queued', '', ?, "
+                    "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?, 0)",
+                    (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
+                )
+                line.forget(db, spec.id)
+            line.ask(db, spec.id, learner)
         run = self.run(spec.id)
         assert run is not None
         return run
@@ -231,28 +245,31 @@ class Store:
 
     def begin(self, run_id: str, step: int) -> None:
         """Training (re)starts after `step`: what an earlier try left beyond it is dropped."""
-        with self._connect() as db:
+        with self.change(run_id) as db:
             db.execute("UPDATE runs SET status = 'running' WHERE id = ?", (run_id,))
             for table in HISTORY:
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step > ?", (run_id, step))
-        self.news.tell(run_id)
 
     def put_back_in_line(self, run_id: str, message: str) -> None:
         """With what it has so far, until it begins again."""
-        with self._connect() as db:
+        with self.change(run_id) as db:
             db.execute("UPDATE runs SET status = 'queued', message = ? WHERE id = ?", (message, run_id))
-        self.news.tell(run_id)
+
+    def begin_anew(self, run_id: str, message: str) -> None:
+        """Put it back in line without what it was to go on from."""
+        with self.change(run_id) as db:
+            start = "resume_from = NULL, step = 0, images_seen = 0, seconds = 0"
+            db.execute(f"UPDATE runs SET status = 'queued', message = ?, {start} WHERE id = ?", (message, run_id))
 
     def set_message(self, run_id: str, message: str) -> None:
-        with self._connect() as db:
+        with self.change(run_id) as db:
             db.execute("UPDATE runs SET message = ? WHERE id = ?", (message, run_id))
-        self.news.tell(run_id)
 
     def add_snapshot(self, spec: RunSpec, progress: Progress) -> None:
         """Keep what a worker sent, thinning so that the counts stay bounded."""
         run_id, numbers = spec.id, progress.numbers
         step = numbers["step"]
-        with self._connect() as db:
+        with self.change(run_id) as db:
             db.execute(
                 "UPDATE runs SET step = ?, images_seen = ?, seconds = ?, images_per_second = ? WHERE id = ?",
                 (step, numbers["images_seen"], numbers["seconds"], progress.images_per_second, run_id),
@@ -265,33 +282,14 @@ class Store:
             keep, keep_of_curve = keep_strides(spec, step)
             for table, stride in zip(HISTORY, (keep, keep, keep_of_curve)):
                 db.execute(f"DELETE FROM {table} WHERE run = ? AND step < ? AND step % ?", (run_id, step, stride))
-        self.news.tell(run_id)
 
     def finish(self, run_id: str, status: RunStatus, message: str, result: Mapping[str, Any] | None = None) -> None:
-        with self._connect() as db:
+        with self.change(run_id) as db:
             found = json.dumps(result) if result is not None else None
             db.execute(
                 "UPDATE runs SET status = ?, message = ?, result = ? WHERE id = ?", (status, message, found, run_id)
             )
-        self.news.tell(run_id)
-
-    def save_weights(self, run_id: str, data: bytes) -> None:
-        path = self.weights_path(run_id)
-        part = path.with_suffix(".part")
-        with self._as_store_errors():
-            part.write_bytes(data)
-            os.replace(part, path)  # a half-written file never has the real name
-
-    def load_weights(self, run_id: str) -> bytes | None:
-        """A checkpoint's bytes; None where there are none any more."""
-        with self._as_store_errors(), suppress(FileNotFoundError):
-            return self.weights_path(run_id).read_bytes()
-        return None
-
-    def set_weights_aside(self, run_id: str) -> None:
-        path = self.weights_path(run_id)
-        with self._as_store_errors(), suppress(FileNotFoundError):
-            os.replace(path, path.with_suffix(f".damaged-{time.time_ns()}"))
+        self.drop_slice(run_id)
 
 
 def _family(spec: RunSpec) -> str:

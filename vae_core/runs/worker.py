@@ -21,8 +21,9 @@ from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, number
 
 TOPIC = "vae-runs"
 STOPPED: set[str] = set()  # tokens of runs told to stop, in this worker
+GIVING_WAY: set[str] = set()  # and of those told to let others have their turn
 LIMITS: dict[str, int] = {}  # by token of a run in this worker: from what step on it waits for others of its press
-TOLD = threading.Condition()  # that one of the two has changed
+TOLD = threading.Condition()  # that one of these has changed
 LONGEST_HOLD = 10.0  # seconds at one snapshot: a word that was lost must not hold a run for ever
 
 
@@ -61,6 +62,13 @@ async def stop(token: str) -> None:
         TOLD.notify_all()
 
 
+async def give_way(tokens: list[str]) -> None:
+    """Called by the engine in the workers of these runs: they are set aside before their next step."""
+    with TOLD:
+        GIVING_WAY.update(token for token in tokens if token in LIMITS)
+        TOLD.notify_all()
+
+
 async def pace(limits: dict[str, int]) -> None:
     """Called by the engine in the workers of a press: how far each of its lanes may go before the others follow."""
     with TOLD:
@@ -68,12 +76,12 @@ async def pace(limits: dict[str, int]) -> None:
         TOLD.notify_all()
 
 
-def hold(token: str, step: int, should_stop: Callable[[], bool]) -> None:
+def hold(token: str, step: int, should_end: Callable[[], bool]) -> None:
     """Wait at the snapshot of this step until the others of the press are near."""
     until = time.monotonic() + LONGEST_HOLD
     with TOLD:
-        while step >= LIMITS[token] and not should_stop() and time.monotonic() < until:
-            TOLD.wait(0.5)  # `should_stop` may turn without a word
+        while step >= LIMITS[token] and not should_end() and time.monotonic() < until:
+            TOLD.wait(0.5)  # `should_end` may turn without a word
 
 
 def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -> Ended:
@@ -124,6 +132,7 @@ def run_spec(
     data = load_dataset(spec.dataset, say, lambda: token in STOPPED or abandoned())
     LIMITS[token] = FREE  # before the engine hears of it, and may set another
     should_stop = lambda: token in STOPPED or abandoned()
+    gives_way = lambda: token in GIVING_WAY
     send(Begun(**about, step=resume.step if resume else -1))
     first: Snapshot | None = None  # of this go, whose pace is measured from there
 
@@ -139,20 +148,21 @@ def run_spec(
         )
 
     try:
-        for snapshot in train(spec, data, resume=resume, should_stop=should_stop):
+        for snapshot in train(spec, data, resume=resume, should_stop=should_stop, give_way=gives_way):
             if snapshot.status != "running":
-                assert snapshot.checkpoint is not None and snapshot.result is not None
+                assert snapshot.checkpoint is not None
                 return Ended(
                     **vars(progress(snapshot)),
                     status=snapshot.status,
                     message=snapshot.message,
                     weights=snapshot.checkpoint.to_bytes(),
-                    result=asdict(snapshot.result),
+                    result=asdict(snapshot.result) if snapshot.result else None,
                 )
             send(progress(snapshot))
             first = first or snapshot
-            hold(token, snapshot.step, should_stop)
+            hold(token, snapshot.step, lambda: should_stop() or gives_way())
         raise AssertionError("train ends with a last snapshot")
     finally:
         STOPPED.discard(token)
+        GIVING_WAY.discard(token)
         LIMITS.pop(token, None)

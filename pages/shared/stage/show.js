@@ -42,10 +42,11 @@ function set(element, text) {
 
 function stateOf(run, lane) {
   if (!run) return `not trained yet: ${lane.total_steps.toLocaleString("en")} steps`;
-  const { status, step, before, training, message } = run;
+  const { status, step, in_line: inLine, training, message } = run;
   const at = `step ${step.toLocaleString("en")} of ${lane.total_steps.toLocaleString("en")}`;
   const left = run.seconds_left === null ? "" : `, ${Math.max(1, Math.round(run.seconds_left))} s left`;
-  if (status === "queued") return message || (before ? `waiting for a worker, ${before} before it` : training ? "waiting for a worker" : "starting");
+  const others = inLine > 1 ? `, and ${inLine - 1} more; learners take turns` : "";
+  if (status === "queued") return message || (others || training ? `waiting for a worker${others}` : "starting");
   if (status === "running") return `${at}${left}${message && `. ${message}`}`;
   if (status === "done") return `done: ${step.toLocaleString("en")} steps in ${run.seconds.toFixed(1)} s`;
   return `${status}: ${message}`;

@@ -1,0 +1,98 @@
+"""The line of runs that wait to be trained, or train: who asked for each, who still wants it, and how long it may get.
+
+Learners are told apart by a name that their browser keeps; "" is whoever has none.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vae_core.errors import LineError
+
+if TYPE_CHECKING:
+    from vae_core.runs.store import Store
+
+MOST_OF_ONE = 12  # runs of one learner in line: four presses of three decoders
+MOST = 400
+ACTIVE = "status IN ('queued', 'running')"
+
+
+@dataclass(frozen=True)
+class InLine:
+    """A run that is not over."""
+
+    id: str
+    created: float
+    learners: tuple[str, ...]  # who want it
+    pictured: bool  # whether there is something of it to be seen
+
+
+def in_line(store: Store) -> list[InLine]:
+    """Those queued and running, oldest first. Raises StoreError."""
+    rows = store.read(
+        "SELECT id, created, group_concat(learner, ' ') AS learners, count(learner) AS many, "
+        "EXISTS (SELECT 1 FROM snapshots WHERE run = id) AS pictured "
+        f"FROM runs LEFT JOIN asked ON run = id AND wants WHERE {ACTIVE} GROUP BY id ORDER BY created"
+    )
+    return [
+        InLine(
+            row["id"], row["created"], tuple(row["learners"].split(" ")) if row["many"] else (), bool(row["pictured"])
+        )
+        for row in rows
+    ]
+
+
+def counts(store: Store) -> tuple[int, int]:
+    """How many runs wait, and how many train. Raises StoreError."""
+    rows = store.read(f"SELECT status, count(*) AS many FROM runs WHERE {ACTIVE} GROUP BY status")
+    many = {row["status"]: row["many"] for row in rows}
+    return many.get("queued", 0), many.get("running", 0)
+
+
+def wanted_by(store: Store, learner: str, run_ids: Iterable[str]) -> set[str]:
+    """Those of these runs that this learner asked for and has not stopped. Raises StoreError."""
+    rows = store.read("SELECT run FROM asked WHERE learner = ? AND wants", (learner,))
+    return {row["run"] for row in rows} & {*run_ids}
+
+
+def is_wanted(store: Store, run_id: str) -> bool:
+    """Whether anybody wants this run, which is not over. Raises StoreError."""
+    query = f"SELECT 1 FROM asked JOIN runs ON id = run WHERE run = ? AND wants AND {ACTIVE}"
+    return bool(store.read(query, (run_id,)))
+
+
+def unwant(store: Store, run_id: str, learner: str | None = None) -> None:
+    """This learner wants the run no more, nor does anybody where none is named. Raises StoreError."""
+    with store.change(run_id) as db:
+        db.execute("UPDATE asked SET wants = 0 WHERE run = ?1 AND learner = coalesce(?2, learner)", (run_id, learner))
+
+
+# Within a transaction ------------------------------------------------------------------------------------------------
+
+
+def check_room(db: sqlite3.Connection, learner: str) -> None:
+    """Raises LineError where this learner, or everybody together, has as many runs in line as may be."""
+    active = f"SELECT count(*) FROM runs WHERE {ACTIVE}"
+    (own,) = db.execute(
+        f"{active} AND id IN (SELECT run FROM asked WHERE learner = ? AND wants)", (learner,)
+    ).fetchone()
+    if own >= MOST_OF_ONE:
+        raise LineError(
+            f"You have {own} runs in line or training, as many as one person may. Stop one, or wait until one ends."
+        )
+    (all_of_them,) = db.execute(active).fetchone()
+    if all_of_them >= MOST:
+        raise LineError(f"{all_of_them} runs are in line, as many as may be. Try again when some have ended.")
+
+
+def ask(db: sqlite3.Connection, run_id: str, learner: str) -> None:
+    db.execute("INSERT OR REPLACE INTO asked VALUES (?, ?, ?, 1)", (run_id, learner, time.time()))
+
+
+def forget(db: sqlite3.Connection, run_id: str) -> None:
+    """What earlier tries at it were wanted by."""
+    db.execute("UPDATE asked SET wants = 0 WHERE run = ?", (run_id,))
