@@ -20,9 +20,9 @@ from filelock import FileLock
 
 from vae_core.errors import DamagedStoreError
 from vae_core.folders import home
-from vae_core.runs import line, schema
+from vae_core.runs import asked, schema
+from vae_core.runs.asked import ACTIVE
 from vae_core.runs.files import Files
-from vae_core.runs.line import ACTIVE
 from vae_core.runs.messages import Progress
 from vae_core.runs.news import News
 from vae_core.runs.thinning import keep_strides
@@ -224,7 +224,7 @@ class Store(Files):
         began = (step, spec.total_steps, images_seen, seconds, prefix.id if prefix else None)
         with self.change(spec.id) as db:
             if not db.execute(f"SELECT 1 FROM runs WHERE id = ? AND {ACTIVE}", (spec.id,)).fetchall():
-                line.check_room(db, learner)
+                asked.check_room(db, learner)
                 if prefix is not None and prefix.id != spec.id:
                     self._copy_history(db, prefix.id, spec.id)
                 db.execute(
@@ -232,8 +232,8 @@ class Store(Files):
                     "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?, 0)",
                     (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
                 )
-                line.forget(db, spec.id)
-            line.ask(db, spec.id, learner)
+                asked.forget(db, spec.id)
+            asked.ask(db, spec.id, learner)
         run = self.run(spec.id)
         assert run is not None
         return run
