@@ -64,7 +64,7 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
 
 
 def _has_weights(engine: Engine, spec: RunSpec) -> bool:
-    return spec in SHIPPED.values() or engine.store.weights_path(spec.id).exists()
+    return spec in SHIPPED.values() or engine.store.has_weights(spec.id)
 
 
 def _states(engine: Engine, question: Question, specs: Sequence[RunSpec]) -> dict[str, Measurement]:

@@ -55,7 +55,7 @@ class Engine(Health):
         """Train this spec for this learner, unless it is trained; go on from the nearest run of fewer epochs. One that
         is under way is joined. Raises LineError where there is no room."""
         run = self.store.run(spec.id)
-        if run is not None and run.status in ("done", "diverged") and self.store.weights_path(run.id).exists():
+        if run is not None and run.status in ("done", "diverged") and self.store.has_weights(run.id):
             return run  # the same spec would only give the same again
         run = self.store.queue(spec, learner)
         self._serve()
