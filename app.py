@@ -29,7 +29,7 @@ def visit(context: ScriptRunContext) -> None:
         st.stop()
     from pages.shared.links import land
     from pages.shared.runtime import prepare_process
-    from pages.shared.tour import show_tour
+    from pages.shared.tour import follow_tour
 
     st.set_page_config(page_title="What is ln p(x|z,w)?", page_icon="assets/icon.png", layout="wide")
     page = st.navigation(
@@ -40,7 +40,7 @@ def visit(context: ScriptRunContext) -> None:
         position="top",
     )
     prepare_process()
-    show_tour(page.url_path or "start")
+    follow_tour(page.url_path or "start")
     page.run()
     land()
 

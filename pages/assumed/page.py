@@ -12,6 +12,7 @@ from pages.assumed.reports import take_a_report, tell_report
 from pages.assumed.runs import show_runs, specs_of
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import show_title
 from pages.shared.words import ending, page_words
 from vae_core.errors import StoreError
 from vae_core.lessons import assumed
@@ -19,7 +20,7 @@ from vae_core.lessons import assumed
 engine = get_engine()
 words = page_words("assumed")
 SETTINGS.follow()
-st.title("Which σ² did your loss assume?")
+show_title("assumed", "Which σ² did your loss assume?")
 show_opening("assumed", words[""])
 figure = st.container()
 written, means = st.columns(2, gap="medium")

@@ -17,6 +17,7 @@ from pages.compare.runs import CHOICE, choose, means_of, opened, short_names
 from pages.shared.address import PageSettings, Setting, whole
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import show_title
 from pages.shared.trained import read_run
 from pages.shared.words import ending, page_words
 from vae_core.errors import DataError, StoreError
@@ -138,7 +139,7 @@ def first_screen(specs: Sequence[RunSpec], names: Mapping[str, str], scores: Map
 SETTINGS.follow(opened)
 engine = get_engine()
 words = page_words("compare")
-st.title("Which decoder gives the image the most probability?")
+show_title("compare", "Which decoder gives the image the most probability?")
 show_opening("compare")
 first = st.container()
 st.markdown(words[""])

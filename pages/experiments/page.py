@@ -9,6 +9,7 @@ from pages.shared.address import PageSettings, choice
 from pages.shared.again import train_again
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import show_title
 from pages.shared.words import ending, page_words
 from vae_core.errors import StoreError
 from vae_core.lessons.experiments import Row
@@ -83,7 +84,7 @@ def show_sigma() -> str | None:
 
 SETTINGS.follow()
 engine = get_engine()
-st.title("Three experiments")
+show_title("experiments", "Three experiments")
 show_opening("experiments")
 SETTINGS.one_of("experiment", "Experiment", label_visibility="collapsed")
 shown = {"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()

@@ -19,10 +19,7 @@ SHIPPED = {2: TWO_LATENTS, 10: SPECS}
 
 def of_older(address: Address) -> Address:
     """A link by which `z` said where one stood is from when the shipped runs had ten latents alone."""
-    if "z" not in address:
-        return address
-    rest = {name: texts for name, texts in address.items() if name != "z"}
-    return {"latents": ["10"], **rest, "at": address["z"]}
+    return {"latents": ["10"], **address} if "z" in address else address
 
 
 def choose_trained(settings: PageSettings, engine: Engine) -> list[RunSpec]:

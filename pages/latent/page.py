@@ -15,6 +15,7 @@ from pages.shared.address import PageSettings, choice, whole
 from pages.shared.naming import title
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import show_title
 from pages.shared.trained import RUN_SETTINGS
 from pages.shared.words import ending, page_words
 from vae_core.errors import StoreError
@@ -41,6 +42,7 @@ SETTINGS = PageSettings(
         "draw": whole(0, 9999, 0),
         "beside": RUN_SETTINGS["run"],
     },
+    once={"z": "at"},
 )
 SETTINGS.follow(of_older)
 engine = get_engine()
@@ -89,7 +91,7 @@ def show(specs: list[RunSpec], decoders: DeltaGenerator) -> None:
         views[view](run, SETTINGS, words)
 
 
-st.title("Latent space")
+show_title("latent", "Latent space")
 show_opening("latent", words[""])
 try:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):

@@ -15,6 +15,7 @@ from pages.shared.naming import BADGES
 from pages.shared.numbers import nats, scientific
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import show_title
 from pages.shared.trained import vae_of
 from pages.shared.widget import widget
 from pages.shared.words import ending, page_words
@@ -184,7 +185,7 @@ def show_training() -> None:
 
 SETTINGS.follow()
 engine = get_engine()
-st.title("MSE is a Gaussian; ½·SSE is N(μ, I)")
+show_title("mse", "MSE is a Gaussian; ½·SSE is N(μ, I)")
 show_opening("mse")
 data = images()
 chosen = st.container(horizontal=True, vertical_alignment="top")  # what is chosen and its pictures: on one screen

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.shared.again import train_again
 from pages.shared.figures import COLOURS, QUIET, VEGA_TEXT, enlarged
+from pages.shared.links import page_link
 from pages.shared.naming import BADGES
 from pages.shared.numbers import nats
 from pages.shared.train_link import open_on_train
@@ -79,7 +80,7 @@ def _table(found: dict[str, Summary], words: Parts) -> None:
     n_images = next(iter(RUNS.values())).n_held_out
     st.caption(f"Means over {n_images:,} held-out images, one drawn z each. " + words["How to read the table"])
     st.markdown(words["No ranking"])
-    st.page_link("pages/compare/page.py", label="Compare them by probability", icon=":material/bar_chart:")
+    page_link("pages/compare/page.py", "Compare them by probability", ":material/bar_chart:")
 
 
 def _charts(found: dict[str, Summary]) -> None:

@@ -16,6 +16,7 @@ from pages.shared.held_out import choose_image
 from pages.shared.naming import title
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import show_title
 from pages.shared.trained import RUN_SETTINGS, choose_runs, data_of, offer_again, vae_of
 from pages.shared.words import decoder_words, ending, page_words
 from vae_core.catalogue import DATASETS
@@ -88,7 +89,7 @@ def explained(spec: RunSpec) -> str:
 SETTINGS.follow()
 words = page_words("one_image")
 engine = get_engine()
-st.title("One image")
+show_title("one_image", "One image")
 show_opening("one_image")
 st.header("Which pixels cost how many nats", anchor="map")
 try:

@@ -9,6 +9,7 @@ from pages.shared.address import PageSettings, choice, parse, real, whole
 from pages.shared.figures import COLOURS, DASHES
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.tour import show_title
 from pages.shared.widget import widget
 from pages.shared.words import ending, page_words
 from vae_core.lessons.one_pixel import BIAS, IN, OUT, likelihood_of, one_pixel, second_of
@@ -168,7 +169,7 @@ def show_code() -> None:
 
 SETTINGS.follow()
 words = page_words("one_pixel")
-st.title("One pixel")
+show_title("one_pixel", "One pixel")
 left, right = st.columns([1, 2], gap="medium")
 with left:
     ask()

@@ -191,7 +191,7 @@ def narrow() -> None:
 
 def one_output() -> None:
     found = questions.under_three(0.8)
-    named = {LIKELIHOODS[key].name: curve for key, curve in found.curves.items()}
+    named = {LIKELIHOODS[key](1).title: curve for key, curve in found.curves.items()}
     curves(Curves(named), GREY, "density", "One raw output, 0.8, as three different densities")
     st.caption("The same raw output, 0.8, under three log-densities.")
 

@@ -7,6 +7,7 @@ from pages.questions.quiz import Question, questions
 from pages.questions.which_decoder import kinds, show_kinds
 from pages.shared.address import PageSettings, Setting, free_text
 from pages.shared.path import show_opening
+from pages.shared.tour import show_title
 from pages.shared.words import ending, page_words
 from vae_core.values import Choice, read
 
@@ -44,7 +45,7 @@ def moved(key: str) -> None:
     SETTINGS["question"] = [*others, key] if st.session_state[key] else others
 
 
-st.title("Questions")
+show_title("questions", "Questions")
 show_opening("questions", words[""])
 at_the_top()
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import streamlit as st
-
-from pages.shared.links import Target, target
+from pages.shared.links import Target, page_link, target
 from pages.shared.words import Parts, glossary, with_terms
 from vae_core.folders import ASSETS
 
@@ -23,7 +21,7 @@ class Link:
     to: Target
 
     def show(self) -> None:
-        st.page_link(self.to.script, label=self.label, query_params=self.to.query, icon=":material/open_in_new:")
+        page_link(self.to.script, self.label, ":material/open_in_new:", self.to.query)
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,9 @@ def free_text(most: int = 200) -> Setting:
 class PageSettings:
     """What one page can be set to. Each lives in session state as `<page>.<name>`, the key of its widget."""
 
-    def __init__(self, page: str, settings: Mapping[str, Setting]):
-        self.page, self.settings = page, settings
+    def __init__(self, page: str, settings: Mapping[str, Setting], once: Mapping[str, str] | None = None):
+        """`once`: what a link of an earlier app calls a setting, and what it is called now."""
+        self.page, self.settings, self.once = page, settings, once or {}
 
     def __getitem__(self, name: str) -> Any:
         return st.session_state[f"{self.page}.{name}"]
@@ -105,9 +106,10 @@ class PageSettings:
             state[AT] = anchor
         if entered and address:
             address = opened(address)
-            values, state[f"{self.page} refused"] = parse(self.settings, address)
+            values, state[f"{self.page} refused"] = parse(self.settings, address, self.once)
+            said = {self.once.get(name, name) for name in address}
             for name, setting in self.settings.items():
-                if name not in address:  # one that says nothing we know is no older app's
+                if name not in said:  # one that says nothing we know is no older app's
                     self[name] = setting.left_out if values else setting.default
             for name, value in values.items():
                 self[name] = value
@@ -116,9 +118,10 @@ class PageSettings:
         _warn(state.get(f"{self.page} refused", []))
 
     def mirror(self) -> None:
-        """Call after the widgets: the address then says what they are set to."""
+        """Call after the widgets: the address then says what they are set to. One that says so already, if in more
+        words, stays: each rewriting is one more press of the browser's Back."""
         address = self.link(**{name: self[name] for name in self.settings})
-        if address != _address() or AT in st.query_params:
+        if address != self._shortened(_address()) or AT in st.query_params:
             tour = st.query_params.get(TOUR)
             st.query_params.from_dict(address | ({TOUR: [tour]} if tour else {}))
 
@@ -130,20 +133,30 @@ class PageSettings:
         needed = [name for name, setting in self.settings.items() if values[name] != setting.left_out]
         return (self._written(values, needed) or self._written(values, changed)) if changed else {}
 
+    def _shortened(self, address: Address) -> Address | None:
+        """As `link` would write it; None where a part is refused."""
+        values, refused = parse(self.settings, address)
+        unsaid = {name: setting.left_out if values else setting.default for name, setting in self.settings.items()}
+        return None if refused else self.link(**unsaid | values)
+
     def _written(self, values: dict[str, Any], names: list[str]) -> Address:
         written = {name: self.settings[name].write(values[name]) for name in names}
         return {name: texts for name, texts in written.items() if texts}
 
 
-def parse(settings: Mapping[str, Setting], address: Address) -> tuple[dict[str, Any], list[str]]:
-    """The values that a link holds, and a sentence for each part of it that is refused."""
+def parse(
+    settings: Mapping[str, Setting], address: Address, once: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The values that a link holds, and a sentence for each part of it that is refused, which names it as the link
+    does. `once`: as PageSettings has it."""
     values: dict[str, Any] = {}
     refused: list[str] = []
     for name, texts in address.items():
+        now = (once or {}).get(name, name)
         try:
-            if name not in settings:
+            if now not in settings:
                 raise SpecError(name, f"{shown(name)} is not a setting; allowed: {', '.join(settings) or 'none'}.")
-            values[name] = settings[name].read(name, texts)
+            values[now] = settings[now].read(name, texts)
         except SpecError as error:
             refused.append(str(error))
     return values, refused

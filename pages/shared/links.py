@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import streamlit as st
 
-from pages.shared.address import AT, Address
+from pages.shared.address import AT, TOUR, Address
 
 # Streamlit drops the # of an address when it changes pages, so the place to land at travels in the query. The page
 # grows while its figures load: a heading low on the screen is brought to its top, and held there until the reader does
@@ -46,6 +46,13 @@ class Target:
 def target(address: str) -> Target:
     parts = urlsplit(address)
     return Target(parts.path, parse_qs(parts.query), parts.fragment)
+
+
+def page_link(script: str, label: str, icon: str, query: Address | None = None) -> None:
+    """A link to a page of the app. While the tour is on it holds the tour's place, for a tab of its own."""
+    place = st.session_state.get(TOUR)
+    on_tour = {} if place is None else {TOUR: [str(place)]}
+    st.page_link(script, label=label, icon=icon, query_params=(query or {}) | on_tour)
 
 
 def land() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.edited import Stamp, read, stamp
-from pages.shared.links import Target, target
+from pages.shared.links import Target, page_link, target
 from vae_core.folders import ASSETS
 
 PATH = ASSETS / "path.md"
@@ -61,6 +61,12 @@ def _path(file: Path, _state: Stamp) -> tuple[list[Chapter], list[Step]]:
     return path, tour
 
 
+def end() -> Step | None:
+    """What comes after the last step: a page to go on with, and the words beside its title."""
+    (name, body), *_ = [*_part(read(PATH), "end of the tour"), ("", "")]
+    return Step(name, target(_line(body, "Open")), 0, _line(body, "Say")) if name else None
+
+
 def _part(text: str, name: str) -> list[tuple[str, str]]:
     """What stands below `# The <name>`: heading and body of each `## `."""
     found = re.search(rf"^# The {name}$(.*?)(?=^# |\Z)", text, flags=re.MULTILINE | re.DOTALL)
@@ -92,6 +98,5 @@ def show_next(page: str) -> None:
         return
     after = path[(at + 1) % len(path)]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        label = f"Next: {after.name}"
-        st.page_link(target(after.page).script, label=label, icon=":material/arrow_forward:")
+        page_link(target(after.page).script, f"Next: {after.name}", ":material/arrow_forward:")
         st.markdown(after.why, width="content")

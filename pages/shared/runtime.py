@@ -60,8 +60,9 @@ def prepare_process() -> None:
     gc.freeze()
 
 
-def show_engine_state(engine: Engine) -> None:
-    """A line while the workers warm up, a sentence while something is wrong, nothing when all is well."""
+def show_engine_state(engine: Engine, told: bool = False) -> None:
+    """A line while the workers warm up, a sentence while something is wrong, nothing when all is well. `told`: a stage
+    beside it says what is wrong."""
 
     waiting = bool(engine.state != "ready" or engine.problem)
     st.session_state["engine watched"] = waiting
@@ -70,7 +71,8 @@ def show_engine_state(engine: Engine) -> None:
     def state() -> None:
         if waiting and engine.state == "ready" and not engine.problem:
             st.rerun()  # without this fragment's clock
-        _show_problem(engine)
+        if not told:
+            _show_problem(engine)
         if engine.state == "starting" and not engine.problem:
             ready = (
                 f"{engine.workers} of {engine.workers_expected} ready" if engine.workers_expected > 1 else "starting"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import streamlit as st
-
 from pages.shared.address import Address, PageSettings, Setting, choice
+from pages.shared.links import page_link
 from vae_core.errors import SpecError
 from vae_core.shipped import DECODERS
 from vae_core.spec import SETTINGS, RunSpec
@@ -60,4 +59,4 @@ def link_to(specs: Sequence[RunSpec]) -> Address:
 
 
 def open_on_train(spec: RunSpec, label: str = "Open it on the Train page") -> None:
-    st.page_link(TRAIN, label=label, icon=":material/model_training:", query_params=link_to([spec]))
+    page_link(TRAIN, label, ":material/model_training:", link_to([spec]))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.shared.address import PageSettings, Setting, plain
+from pages.shared.links import page_link
 from pages.shared.naming import label, title
 from pages.shared.run_panel import ASKED
 from pages.shared.train_link import TRAIN, link_to, open_on_train
@@ -97,10 +98,9 @@ def leads_on(specs: Sequence[RunSpec]) -> None:
     ids = [spec.id for spec in specs]
     what = "its latent space" if len(ids) == 1 else "their latent spaces"
     with st.container(horizontal=True):
-        walk: dict[str, Any] = {"icon": ":material/scatter_plot:", "query_params": {"run": ids[0]}}
-        st.page_link("pages/latent/page.py", label=f"Walk through {what}", **walk)
-        compare: dict[str, Any] = {"icon": ":material/leaderboard:", "query_params": {"run": ids}}
-        st.page_link("pages/compare/page.py", label="Compare by the probability of the image", **compare)
+        page_link("pages/latent/page.py", f"Walk through {what}", ":material/scatter_plot:", {"run": ids[:1]})
+        label = "Compare by the probability of the image"
+        page_link("pages/compare/page.py", label, ":material/leaderboard:", {"run": ids})
 
 
 def siblings(spec: RunSpec, others: list[RunSpec]) -> list[RunSpec]:
@@ -121,7 +121,7 @@ def offer(run_id: str, described: RunSpec | None, engine: Engine) -> None:
             "train one.",
             icon=":material/link_off:",
         )
-        st.page_link(TRAIN, label="Open the Train page", icon=":material/model_training:")
+        page_link(TRAIN, "Open the Train page", ":material/model_training:")
         return
     if run is not None and run.active:
         st.info(f"This run is being trained: step {run.step:,} of {run.total_steps:,}.", icon=":material/hourglass:")

@@ -9,7 +9,7 @@ from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
 from pages.shared.path import show_next, show_opening
 from pages.shared.runtime import get_engine, show_engine_state
-from pages.shared.tour import go_to, minutes, on_tour, tour_begun
+from pages.shared.tour import go_to, minutes, on_tour, show_title, tour_begun
 from pages.shared.train_link import TRAIN, link_to
 from pages.shared.words import explanation, show_glossary
 from vae_core.lessons.start import N_DRAWS, load_examples
@@ -39,7 +39,7 @@ def doors() -> None:
             go_to(begun)
 
 
-st.title("What exactly is ln p(x|z,w)?")
+show_title("start", "What exactly is ln p(x|z,w)?")
 show_opening("start", "**ln p(x|z,w)** is the log of the probability, or density, it gives to an image x.")
 if not on_tour():
     doors()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from pages.shared.columns import columns
+from pages.shared.links import page_link
 from pages.shared.naming import badge, ln_p_is, title
 from pages.shared.words import explanation
 from vae_core.likelihoods import LIKELIHOODS
@@ -86,4 +87,4 @@ def _compared(specs: Mapping[str, RunSpec]) -> None:
             "1, where the noise is folded back, and are half as wide. (Theis, van den Oord & Bethge 2016, arXiv "
             "1511.01844.) The MSE of a density is of the noisy pixels, that of a mass of the stored ones."
         )
-    st.page_link("pages/compare/page.py", label="More of it, on shipped and own runs", icon=":material/bar_chart:")
+    page_link("pages/compare/page.py", "More of it, on shipped and own runs", ":material/bar_chart:")

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.address import Address
+from pages.shared.naming import title
 from pages.shared.train_link import FIELDS, TRAIN_SETTINGS, link_to
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
@@ -31,7 +32,7 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str]:
             "Decoders, p(x|z,w)",
             list(LIKELIHOODS),
             selection_mode="multi",
-            format_func=lambda key: LIKELIHOODS[key].name,
+            format_func=_called,
             wrap=True,
             **TRAIN_SETTINGS.keep("decoders"),
         )
@@ -49,6 +50,12 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str]:
             st.caption(_cost(list(specs.values())))
     TRAIN_SETTINGS.mirror()
     return specs, refused
+
+
+def _called(key: str) -> str:
+    """What the lane of this decoder is called, with the settings there are now."""
+    settings = {name: TRAIN_SETTINGS[name] for name in LIKELIHOODS[key].settings}
+    return title(RunSpec(dataset=TRAIN_SETTINGS["dataset"], likelihood=key, **settings))
 
 
 def _widget(name: str, **look: Any) -> None:

@@ -9,6 +9,7 @@ from pages.shared.path import adds, show_next
 from pages.shared.run_panel import run_panel, show_ends, show_trouble, train, trouble_kept
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.stage.show import stage
+from pages.shared.tour import show_title
 from pages.shared.train_link import TRAIN_SETTINGS
 from pages.shared.trained import leads_on
 from pages.shared.words import show_glossary
@@ -32,14 +33,14 @@ def set_units(bits: bool) -> None:
     TRAIN_SETTINGS["units"] = "bits" if bits else "own"
 
 
-st.title("Train decoders side by side")
+show_title("train", "Train decoders side by side")
 toolbar = st.container(horizontal=True, vertical_alignment="bottom")
 try:
     with toolbar:
         specs, refused = form(engine.store)
         more = f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once."
         drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
-        show_engine_state(engine)
+        show_engine_state(engine, told=bool(specs))
     if refused:
         st.error(refused, icon=":material/block:")
     show_trouble()

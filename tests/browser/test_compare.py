@@ -54,11 +54,11 @@ def test_runs_are_left_out_and_taken_in(page: Page, server: Server) -> None:
     choice = page.get_by_role("combobox", name="Runs")
     choice.click()
     choice.fill("σ = 0.25")
-    expect(page.get_by_role("option").first).to_have_text("Gaussian, covariance σ²I, σ = 0.25 · shipped")
+    expect(page.get_by_role("option").first).to_have_text("Gaussian, fixed σ = 0.25 · shipped")
     page.keyboard.press("Enter")
-    expect(page.get_by_label(re.compile("^Bits per pixel: Gaussian, covariance σ²I, σ = 0.25 gives"))).to_be_visible()
+    expect(page.get_by_label(re.compile("^Bits per pixel: Gaussian, fixed σ = 0.25 gives"))).to_be_visible()
     page.reload()
-    expect(page.get_by_label(re.compile("^Bits per pixel: Gaussian, covariance σ²I, σ = 0.25 gives"))).to_be_visible()
+    expect(page.get_by_label(re.compile("^Bits per pixel: Gaussian, fixed σ = 0.25 gives"))).to_be_visible()
 
 
 def test_the_ladder_climbs_and_the_noise_is_measured(page: Page, server: Server) -> None:

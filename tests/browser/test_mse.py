@@ -226,4 +226,4 @@ def test_predict_then_reveal_and_open_a_run(page: Page, server: Server) -> None:
     page.get_by_role("link", name="On the Train page").nth(2).click()
     expect(page.get_by_role("heading", name="Train decoders side by side")).to_be_visible()
     expect(page).to_have_url(re.compile("sigma=0.25"))
-    expect(page.get_by_role("heading", name="Gaussian, covariance σ²I, σ = 0.25")).to_be_visible()
+    expect(page.get_by_role("heading", name="Gaussian, fixed σ = 0.25")).to_be_visible()

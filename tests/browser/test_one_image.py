@@ -182,7 +182,7 @@ def test_a_pixel_stays_while_the_image_changes(page: Page, server: Server) -> No
 
 def test_other_decoders_leave_nothing_of_the_last_ones(page: Page, server: Server) -> None:
     open_image(page, server, f"pixel=9,9&run={SIGMA_SPECS[0.1].id}", panels=4)
-    expect(panel(page, "Gaussian, covariance σ²I, σ = 0.1")).to_be_visible()
+    expect(panel(page, "Gaussian, fixed σ = 0.1")).to_be_visible()
     page.get_by_role("combobox", name="Trained decoders").click()
     page.get_by_role("option", name="Shipped with the app").first.click()
     expect(panel(page, TITLES[1])).to_be_visible()

@@ -13,6 +13,12 @@ from tests.browser.conftest import Server
 BAR = ".st-key-tour"
 
 
+def follow(page: Page, name: str) -> None:
+    """A link of the tour's bar, by the keyboard alone."""
+    page.locator(BAR).get_by_role("link", name=name).focus()
+    page.keyboard.press("Enter")
+
+
 def press(page: Page, name: str | re.Pattern[str]) -> None:
     """A button, by the keyboard alone."""
     button = page.get_by_role("button", name=name, exact=isinstance(name, str))
@@ -32,26 +38,53 @@ def at_step(page: Page, place: int) -> None:
 def test_the_tour_by_keys(page: Page, server: Server) -> None:
     page.goto(server.url)
     press(page, re.compile("Take the tour"))
+    entries = 0
     for place in range(1, len(steps()) + 1):
         at_step(page, place)
+        if place == 2:
+            entries = page.evaluate("history.length")
         if place == 3:  # its picture, on the page of the step before: its own settings
             expect(page.get_by_label("a, the raw output", exact=True).first).to_have_value("0.000")
+            assert page.evaluate("history.length") == entries + 1
             page.reload()
             at_step(page, place)
-            press(page, "Back")
+            follow(page, "Back")
             at_step(page, place - 1)
             expect(page.get_by_label("a, the raw output", exact=True).first).to_have_value("0.500")
-            press(page, "Next")
+            follow(page, "Next")
             at_step(page, place)
+        if place == 4:  # one press of the browser's Back is one step back, on this page and onto another
+            page.go_back()
+            at_step(page, 3)
+            page.go_back()
+            at_step(page, 2)
+            page.go_forward()
+            page.go_forward()
+            at_step(page, place)
+            link = page.get_by_role("link", name="Next: ")  # opened in a tab of its own, the tour goes on there
+            tab = page.context.new_page()
+            tab.goto(link.evaluate("(link) => link.href"))
+            expect(tab.locator(BAR)).to_contain_text(f"The tour waits at step {place} of {len(steps())}")
+            tab.close()
         if place == 5:  # away through the menu: it waits
             page.get_by_role("link", name="Questions").first.click()
             expect(page.locator(BAR)).to_contain_text(f"The tour waits at step {place} of {len(steps())}")
             expect(page).to_have_url(re.compile(r"/questions\?tour=5$"))
-            press(page, "Go on with it")
+            follow(page, "Go on with it")
             at_step(page, place)
         if place < len(steps()):
-            press(page, "Next")
-    press(page, "Back")
+            follow(page, "Next")
+    follow(page, "Finish")  # on the questions, and over
+    expect(page.locator(BAR)).to_contain_text("You have seen")
+    expect(page).to_have_url(re.compile(r"/questions\?tour=end$"))
+    page.get_by_role("link", name="Start", exact=True).first.click()
+    expect(page.get_by_role("button", name=re.compile("Take the tour"))).to_be_visible()
+    expect(page.locator(BAR)).to_have_count(0)
+    page.go_back()
+    expect(page.locator(BAR)).to_contain_text("You have seen")
+    page.go_back()
+    at_step(page, len(steps()))
+    follow(page, "Back")
     at_step(page, len(steps()) - 1)
     press(page, "Leave")
     expect(page.locator(BAR)).to_have_count(0)

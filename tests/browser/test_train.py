@@ -84,6 +84,22 @@ def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) ->
     page.wait_for_url("**/train?binarize=none")
     page.reload()
     expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
+
+    # One name in the list and over the lane, whatever its σ is.
+    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, identity covariance")
+    button(page, "Settings").click()
+    page.get_by_role("spinbutton", name="Fixed σ").fill("0.1")
+    page.keyboard.press("Enter")
+    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, fixed σ = 0.1")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="3 decoders").click()
+    chosen = page.get_by_role("button", name="Gaussian, fixed σ = 0.1", exact=True)
+    chosen.click()
+    expect(lane(page, "gaussian_identity")).to_have_count(0)
+    expect(lane(page, "gaussian_learned")).to_be_visible()
+    chosen.click()
+    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, fixed σ = 0.1")
+
     page.goto(f"{server.url}/train?epochs=3")  # as an earlier app wrote it
     expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
     assert page.url == f"{server.url}/train?epochs=3"
@@ -148,9 +164,16 @@ def test_nobody_answers_at_the_scheduler(page: Page, tmp_path) -> None:
     lonely = Server(tmp_path / "home", {"DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:9"}).start()
     try:
         open_train(page, lonely, "dataset=digits")
-        expect(page.get_by_text("No Dask scheduler answers at tcp://127.0.0.1:9").first).to_be_visible()
+        trouble = page.get_by_text("No Dask scheduler answers at tcp://127.0.0.1:9")
+        expect(trouble).to_have_count(1)  # told once, and whole, where the reader looks
+        expect(trouble).to_have_class("trouble")
+        page.locator(".words").evaluate("words => words.scrollTo(0, words.scrollHeight)")
+        whole = "one => one.getBoundingClientRect().bottom <= one.parentElement.getBoundingClientRect().bottom + 1"
+        assert trouble.evaluate(whole)
+        expect(page.get_by_text("Point at an image")).to_be_hidden()  # and not over other words
         button(page, "Train").click()
         expect(lane(page, "bernoulli")).to_contain_text("starting")
+        expect(trouble).to_have_count(1)
         page.goto("about:blank")
     finally:
         lonely.stop()

@@ -140,8 +140,9 @@ def test_an_image_that_is_not_there_is_told(open_page) -> None:
     ["1:0.5,1:2", "0:1", "1:nan", "1:1e9", "100:1", "1:1,2:2,3:3", "image:-1", "image:99999", "here", "1:" + "9" * 400],
 )
 def test_a_bad_z_in_a_link_is_told(open_page, z: str) -> None:
-    page = open_page("latent", z=z)
-    assert "at is " in page.warning[0].value and "allowed: up to two latents" in page.warning[0].value
+    for name in ("z", "at"):  # as an earlier app called it, and as it is called now
+        page = open_page("latent", **{name: z})
+        assert f": {name} is " in page.warning[0].value and "allowed: up to two latents" in page.warning[0].value
 
 
 def test_z_in_a_link_is_read_as_written() -> None:
@@ -162,7 +163,7 @@ def test_two_runs_side_by_side(open_page) -> None:
     page = open_page("latent", view="compare", latents="10", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
     assert not page.warning
     headings = [element.value for element in page.markdown if element.value.startswith("#### ")]
-    assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, covariance σ²I, σ = 0.1"]
+    assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, fixed σ = 0.1"]
 
 
 def test_a_network_too_large_for_the_browser_is_told(open_page, monkeypatch: pytest.MonkeyPatch) -> None:

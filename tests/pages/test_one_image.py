@@ -147,7 +147,7 @@ def test_an_own_run_on_grey_pixels_is_a_loss(open_page, trained: RunSpec) -> Non
 def test_a_shipped_run_opens_by_its_id(open_page) -> None:
     page = open_page("one_image", run=SIGMA_SPECS[0.1].id)
     data = drawn(page)
-    assert [panel["title"] for panel in data["decoders"]][1] == "Gaussian, covariance σ²I, σ = 0.1"
+    assert [panel["title"] for panel in data["decoders"]][1] == "Gaussian, fixed σ = 0.1"
     assert "pays more for each error" in text(page)
     best = rows(data)[data["decoders"][1]["log_prob"]].max()
     assert best == pytest.approx(-math.log(0.1 * math.sqrt(2 * math.pi)), abs=1e-3)

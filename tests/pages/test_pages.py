@@ -85,11 +85,11 @@ def test_train_them_yourself_opens_the_same_runs(open_page) -> None:
 
 
 def test_only_sigma_1_is_called_identity_covariance(open_page) -> None:
-    assert LIKELIHOODS["gaussian_identity"].name == "Gaussian, fixed variance"  # as it is chosen, whatever its σ is
+    assert LIKELIHOODS["gaussian_identity"].name == "Gaussian, fixed σ"  # where σ is chosen beside it
     assert not any("identity" in kind.name for kind in LIKELIHOODS.values())
     assert [title(replace(SPECS["gaussian_identity"], sigma=sigma)) for sigma in (1.0, 0.1)] == [
         "Gaussian, identity covariance",
-        "Gaussian, covariance σ²I, σ = 0.1",
+        "Gaussian, fixed σ = 0.1",
     ]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class GaussianIdentity(Likelihood):
     """Every pixel is mu_d plus noise of one fixed sigma; sigma = 1 is N(mu, I), the meaning of 1/2 SSE."""
 
-    name: ClassVar[str] = "Gaussian, fixed variance"
+    name: ClassVar[str] = "Gaussian, fixed σ"
     symbol: ClassVar[str] = r"p(x\mid z,w)=\mathcal N(x;\,\mu,\,\sigma^2 I)\vphantom{\prod_d}"
     link: ClassVar[str] = r"\mu=f(z,w)"
     mean_symbol: ClassVar[str] = "μ"
@@ -33,7 +33,7 @@ class GaussianIdentity(Likelihood):
 
     @property
     def title(self) -> str:  # another sigma is no identity covariance any more
-        return "Gaussian, " + ("identity covariance" if self.sigma == 1 else f"covariance σ²I, σ = {self.sigma:.4g}")
+        return "Gaussian, identity covariance" if self.sigma == 1 else f"{self.name} = {self.sigma:.4g}"
 
     @property
     def n_outputs(self) -> int:

@@ -18,7 +18,8 @@ from vae_core.errors import StoreError
 from vae_core.runs.store import Store
 
 LONGEST_WAIT = 20.0  # seconds, without news
-WHILE_BUSY = 3.0  # while a run is in line or moves: its place in line, and what goes wrong, are no news of that run
+# While a run is in line or moves, or something is wrong: its place in line, and what goes wrong, are no news of a run.
+WHILE_BUSY = 3.0
 MOST_RUNS = 16
 ASKED = re.compile(r"([0-9a-f]{16}):(-1|\d{1,9})")
 WRONG = "Ask as /runs/news?run=<id>:<newest step, or -1>&since=<version>, for at most 16 runs."
@@ -36,7 +37,8 @@ async def news(request: Request) -> Response:
         engine = engine_itself()
         store = engine.store
         busy = await run_in_threadpool(_active, store, asked)
-        until = time.monotonic() + (WHILE_BUSY if busy else LONGEST_WAIT)
+        unsettled = busy or engine.problem or engine.state != "ready"
+        until = time.monotonic() + (WHILE_BUSY if unsettled else LONGEST_WAIT)
         version = store.news.version
         while max(map(store.news.last, asked)) <= int(since) and time.monotonic() < until:
             await store.news.wait(version, until - time.monotonic())
