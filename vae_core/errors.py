@@ -40,7 +40,7 @@ class DamagedStoreError(StoreError):
 
 
 class KeptError(Exception):
-    """What cannot be done with a run that is kept, or with the store's limit."""
+    """What cannot be done with a run that is kept."""
 
 
 class LineError(Exception):

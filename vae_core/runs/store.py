@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from vae_core.errors import DamagedStoreError
 from vae_core.folders import home
-from vae_core.runs import line, schema
+from vae_core.runs import line, schema, space
 from vae_core.runs.files import Files
 from vae_core.runs.line import ACTIVE
 from vae_core.runs.messages import Progress
@@ -66,6 +66,7 @@ class Store(Files):
     def _open(self) -> None:
         with self._connect() as db:
             schema.check_version(db)
+            space.prepare(db)
             db.execute("PRAGMA journal_mode = WAL")
             verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
@@ -74,6 +75,7 @@ class Store(Files):
             columns = {column[0] for column in db.execute("SELECT * FROM runs LIMIT 0").description}
             if columns != {field.name for field in fields(Run)} | OTHER_COLUMNS:
                 raise DamagedStoreError(f"unknown columns in {self.path}")
+            space.write_anew(db)
 
     def _set_aside(self) -> Path:
         aside = self.path.with_name(f"runs.damaged-{time.time_ns()}.sqlite3")
@@ -121,6 +123,16 @@ class Store(Files):
             db.row_factory = sqlite3.Row
             db.text_factory = lambda text: text.decode(errors="replace")  # damage in a cell is for its reader to find
             return db.execute(query, values).fetchall()
+
+    def used_bytes(self) -> int:
+        """Of the database: pages that are free for the next run do not count."""
+        with self._connect() as db:
+            return space.used_bytes(db)
+
+    def give_back_pages(self) -> None:
+        """To the disk, of what was removed; for a thread that nobody waits for."""
+        with self._connect() as db:
+            space.give_back(db)
 
     # Reading -------------------------------------------------------------------------------------------------
 
