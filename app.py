@@ -49,6 +49,9 @@ def visit(context: ScriptRunContext) -> None:
 if context := get_script_run_ctx(suppress_warning=True):
     visit(context)
 else:
+    from starlette.middleware import Middleware
+
+    from pages.shared.learner import NamedVisitors
     from pages.shared.stage.route import ROUTES
 
-    app = st.App(__file__, routes=ROUTES)
+    app = st.App(__file__, routes=ROUTES, middleware=[Middleware(NamedVisitors)])
