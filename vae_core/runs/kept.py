@@ -47,10 +47,11 @@ def search(store: Store, words: str, learner: str, first: int = 0) -> tuple[list
     learner's own before others', then the newest; and how many there are in all. Raises StoreError."""
     where, values = _matching(words)
     rows = store.read(
-        "SELECT *, EXISTS (SELECT 1 FROM asked WHERE run = id AND learner = ?) AS own, "
-        "(SELECT count(*) FROM asked WHERE run = id AND learner NOT IN (?, '')) AS others, "
-        f"count(*) OVER () AS many FROM runs WHERE {where} ORDER BY own DESC, created DESC LIMIT {ON_A_PAGE} OFFSET ?",
-        (learner, learner, *values, first),
+        "WITH found AS (SELECT id, created, EXISTS (SELECT 1 FROM asked WHERE run = id AND learner = ?) AS own, "
+        f"count(*) OVER () AS many FROM runs WHERE {where} ORDER BY own DESC, created DESC LIMIT {ON_A_PAGE} OFFSET ?) "
+        "SELECT runs.*, own, many, (SELECT count(*) FROM asked WHERE run = id AND learner NOT IN (?, '')) AS others "
+        "FROM found JOIN runs USING (id) ORDER BY own DESC, runs.created DESC",
+        (learner, *values, first, learner),
     )
     found = [(run_of(row), row) for row in rows]
     kept = [Kept(run, bool(row["own"]), row["others"]) for run, row in found if run is not None]

@@ -111,7 +111,9 @@ def _over(store: Store) -> list[Over]:
 
 
 def _lighten(store: Store, run: Over) -> None:
-    data = None if run.pinned or _in_use(store, run) else store.load_checkpoint(run.id)
+    if run.pinned or not store.goes_on(run.id) or _in_use(store, run):
+        return
+    data = store.load_checkpoint(run.id)
     if data is not None:
         try:
             store.save_model(run.id, lighten(data))
