@@ -54,6 +54,7 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
         st.caption(f"No weights are kept of {them}, so this needs training on the Train page first.")
     for sentence in st.session_state.pop(f"{REFUSED} {question.key}", []):
         st.error(sentence, icon=":material/broken_image:")
+    engine.store.watch(now)
     for run_id, one in now.items():
         if one.status == "failed":
             st.error(f"{names[run_id]}: {one.message}", icon=":material/error:")

@@ -46,7 +46,8 @@ def run_panel(
     elif longer and not idle and any(run.status == "done" for run in runs):
         st.button("Continue", on_click=longer, args=(specs,), help=more, **how)
     else:
-        begun = any(run.step for run in runs if not run.active and run.id not in ended)
+        stopped = [run for run in runs if not run.active and run.id not in ended]
+        begun = any(run.step and engine.store.goes_on(run.id) for run in stopped)
         over = "Already ended: same settings, same result." if runs and not idle else None
         label = "Continue" if begun else first
         st.button(label, on_click=train, args=(idle,), disabled=not idle, help=over, **how)
