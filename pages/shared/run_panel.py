@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.shared.learner import learner
 from pages.shared.runtime import get_engine
-from vae_core.errors import LineError, SpecError, StoreError
+from vae_core.errors import KeptError, LineError, SpecError, StoreError
 from vae_core.runs import line
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run, Store
@@ -74,7 +74,7 @@ def trouble_kept() -> Iterator[None]:
     """What goes wrong behind a button is told by `show_trouble` at the next run of the page."""
     try:
         yield
-    except (StoreError, SpecError, LineError) as error:
+    except (StoreError, SpecError, LineError, KeptError) as error:
         st.session_state["trouble"] = str(error)
 
 

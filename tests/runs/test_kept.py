@@ -33,6 +33,9 @@ def test_own_runs_come_first_then_the_newest(store: Store) -> None:
     assert ids(store, learner="") == [nobodys.id, new.id, theirs.id, old.id]
     store.queue(new, "you")
     by_id = {one.run.id: one for one in kept.search(store, "", "me")[0]}
+    wanted = [old.id, "0" * 16, theirs.id]
+    assert [one.run.id for one in kept.those(store, wanted, "me")] == [old.id, theirs.id]
+    assert kept.those(store, [], "me") == []
     assert {one.run.id for one in by_id.values() if one.may_change} == {old.id, new.id, nobodys.id}
     assert {one.run.id for one in by_id.values() if one.may_remove} == {old.id, nobodys.id}  # new: another's too
 

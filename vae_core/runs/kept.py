@@ -45,7 +45,16 @@ class Kept:
 def search(store: Store, words: str, learner: str, first: int = 0) -> tuple[list[Kept], int]:
     """Runs with all of these words in their name, data set or decoder: at most ON_A_PAGE from number `first` on, this
     learner's own before others', then the newest; and how many there are in all. Raises StoreError."""
-    where, values = _matching(words)
+    return _kept(store, learner, *_matching(words), first)
+
+
+def those(store: Store, run_ids: Sequence[str], learner: str) -> list[Kept]:
+    """Those of these runs that are kept, in this order. Raises StoreError."""
+    found = {one.run.id: one for one in _kept(store, learner, f"id IN ({_marks(run_ids)})", [*run_ids], 0)[0]}
+    return [found[run_id] for run_id in run_ids if run_id in found]
+
+
+def _kept(store: Store, learner: str, where: str, values: Sequence[str], first: int) -> tuple[list[Kept], int]:
     rows = store.read(
         "WITH found AS (SELECT id, created, EXISTS (SELECT 1 FROM asked WHERE run = id AND learner = ?) AS own, "
         f"count(*) OVER () AS many FROM runs WHERE {where} ORDER BY own DESC, created DESC LIMIT {ON_A_PAGE} OFFSET ?) "
