@@ -33,7 +33,9 @@ def show_chosen(engine: Engine, chosen: Sequence[Kept]) -> None:
     seen = engine.store.pictures(run.id, run.step)
     if "mean" in seen:
         _show_pictures(seen["input"], seen["mean"], title(run.spec))
-    st.markdown(f"**{plain(run.name) or title(run.spec)}**  \n{label(run.spec)}")
+    if run.name:
+        st.text(run.name)  # Markdown would make a link of an address in it
+    st.markdown(f"**{title(run.spec)}**{label(run.spec).removeprefix(title(run.spec))}")
     if len(chosen) > 1:
         st.caption(f"The first of {len(chosen)} that are ticked.")
     if run.message:
@@ -63,9 +65,8 @@ def _links(engine: Engine, runs: Sequence[Run]) -> None:
     with st.container(horizontal=True):
         page_link(TRAIN, "Open on Train", ":material/model_training:", link_to([runs[0].spec]))
         if runs[0].id in whole:
-            page_link(
-                "pages/latent/page.py", "Walk through its latent space", ":material/scatter_plot:", {"run": whole[:1]}
-            )
+            walk = {"run": whole[:1]}
+            page_link("pages/latent/page.py", "Walk through its latent space", ":material/scatter_plot:", walk)
         if whole:
             those = "Compare it" if len(whole) == 1 else f"Compare these {len(whole)}"
             page_link("pages/compare/page.py", those, ":material/leaderboard:", {"run": whole})

@@ -34,6 +34,7 @@ words = page_words("runs")
 
 def first_page() -> None:
     SETTINGS["page"] = 1
+    st.session_state.pop("runs.part", None)
 
 
 def show_runs() -> None:
@@ -44,7 +45,7 @@ def show_runs() -> None:
         first_page()
         found, many = kept.search(store, SETTINGS["search"], me)
     chosen = kept.those(store, wanted, me)
-    picture, listed = st.columns([2, 3], gap="medium")
+    picture, listed = st.columns([1, 2], gap="medium")
     with picture:
         for run_id in [one for one in wanted if one not in {each.run.id for each in chosen}]:
             offer(run_id, None, engine)
@@ -59,7 +60,7 @@ def show_runs() -> None:
             show_table(found, [one.run.id for one in chosen], choose)
             pages = -(-many // kept.ON_A_PAGE)
             if pages > 1:
-                st.pagination(pages, **SETTINGS.keep("page"))
+                st.pagination(pages, default=SETTINGS["page"], key="runs.part", on_change=turn)
             st.caption(f"{many} runs." if many != 1 else "1 run.")
         else:
             st.info(
@@ -68,6 +69,10 @@ def show_runs() -> None:
                 else "Nothing has been trained here yet. What you train is listed here.",
                 icon=":material/search_off:",
             )
+
+
+def turn() -> None:
+    SETTINGS["page"] = st.session_state["runs.part"]
 
 
 def choose(run_ids: list[str]) -> None:

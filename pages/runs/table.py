@@ -11,6 +11,10 @@ from pages.shared.naming import title
 from vae_core.catalogue import DATASETS
 from vae_core.runs.kept import Kept
 
+COLUMNS = {
+    "Name": st.column_config.TextColumn(width=160),
+    "Asked for": st.column_config.DatetimeColumn(format="distance"),
+}
 STATUS = {"queued": "in line", "running": "trains"}
 
 
@@ -32,17 +36,18 @@ def show_table(found: Sequence[Kept], chosen: Sequence[str], choose: Callable[[l
         on_select=ticked,
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(one) for one in chosen if one in ids]}},
-        column_config={"Asked for": st.column_config.DatetimeColumn(format="distance")},
+        column_config=COLUMNS,
         alt="The runs, a row for each",
     )
     st.caption("With keys: arrows to a row, then Shift and Space to tick it.")
 
 
 def _rows(found: Sequence[Kept]) -> pd.DataFrame:
+    names = [one.run.name for one in found]
     return pd.DataFrame(
         {
             "Decoder": [title(one.run.spec) for one in found],
-            "Name": [one.run.name for one in found],
+            **({"Name": names} if any(names) else {}),
             "Data": [DATASETS[one.run.spec.dataset].title for one in found],
             "Epochs": [one.run.spec.epochs for one in found],
             "State": [", ".join(_state(one)) for one in found],

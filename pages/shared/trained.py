@@ -118,7 +118,7 @@ def offer(run_id: str, described: RunSpec | None, engine: Engine) -> None:
     spec = run.spec if run else described or kept.removed(engine.store, run_id)
     if spec is None:
         st.warning(
-            f"No run {plain(run_id)} is kept here, and its link does not say its settings. Choose another above, or "
+            f"No run {plain(run_id)} is kept here, and its link does not say its settings. Choose another, or "
             "train one.",
             icon=":material/link_off:",
         )

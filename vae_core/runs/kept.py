@@ -74,7 +74,7 @@ def _matching(words: str) -> tuple[str, list[str]]:
         likelihoods = [
             key for key, kind in LIKELIHOODS.items() if word in f"{key.replace('_', ' ')} {kind.name}".lower()
         ]
-        datasets = [key for key, about in DATASETS.items() if word in f"{key} {about.title}".lower()]
+        datasets = [key for key, about in DATASETS.items() if word in f"{key} {about.title.partition(',')[0]}".lower()]
         in_name = word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         parts.append(
             f"(json_extract(spec, '$.likelihood') IN ({_marks(likelihoods)}) "

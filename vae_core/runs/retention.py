@@ -36,7 +36,6 @@ class Over:
     """A run that has ended."""
 
     id: str
-    status: str
     used: float  # when it ended, or somebody last looked at it; seconds since 1970
     pinned: bool
 
@@ -65,7 +64,7 @@ def keep_small(store: Store, most: int, now: float | None = None) -> str:
     now = time.time() if now is None else now
     over = _over(store)
     for run in over[:-WHOLE_RUNS]:
-        if now - run.used > WHOLE_SECONDS or run.status == "diverged":
+        if now - run.used > WHOLE_SECONDS:
             _lighten(store, run)
     _make_room(store, over, now, int(FULL * most))
     store.give_back_pages()
@@ -102,11 +101,11 @@ def _steps(store: Store, over: Sequence[Over], now: float) -> Iterator[tuple[lis
 
 def _over(store: Store) -> list[Over]:
     """The longest unused first."""
-    rows = store.read(f"SELECT id, status, created, pinned FROM runs WHERE NOT ({ACTIVE})")
+    rows = store.read(f"SELECT id, created, pinned FROM runs WHERE NOT ({ACTIVE})")
     found = []
     for row in rows:
         times = [_time(path) for path in _paths(store, row["id"])]
-        found.append(Over(row["id"], row["status"], max([row["created"], *times]), bool(row["pinned"])))
+        found.append(Over(row["id"], max([row["created"], *times]), bool(row["pinned"])))
     return sorted(found, key=lambda run: run.used)
 
 
