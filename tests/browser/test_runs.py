@@ -47,10 +47,8 @@ def test_by_keys(page: Page, server: Server, mine: list[RunSpec]) -> None:
     expect(page.get_by_role("img", name="Under each the mean")).to_be_visible()
 
     search.focus()
-    table = page.get_by_test_id("stDataFrame")
-    while not table.evaluate("(one) => one.contains(document.activeElement)"):
+    while page.evaluate("() => document.activeElement.tagName") != "CANVAS":  # the table
         page.keyboard.press("Tab")
-    page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Shift+Space")
     page.wait_for_url(f"**run={older.id}**")
