@@ -15,6 +15,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "train": "Train",
     "experiments": "Experiments",
     "latent": "Latent space",
+    "runs": "Runs",
     "questions": "Questions",
 }
 

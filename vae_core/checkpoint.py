@@ -52,6 +52,11 @@ class State:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put back what `capture` took. Raises CheckpointError where shapes or names do not fit."""
         tensors = checkpoint.tensors
+        if not checkpoint.whole:
+            raise CheckpointError(
+                "Of this run the model's weights alone are kept, to look at: train it from the start, which gives the "
+                "same numbers."
+            )
         try:
             self._check(checkpoint)
             self.vae.load_state_dict(checkpoint.model_state())
@@ -86,6 +91,11 @@ class Checkpoint:
     window_steps: int
     seconds: float
     tensors: dict[str, Tensor] = field(repr=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether training can go on from it; `lighten` leaves the model's weights alone."""
+        return any(not name.startswith("model.") for name in self.tensors)
 
     def model_state(self) -> dict[str, Tensor]:
         return {k.removeprefix("model."): v for k, v in self.tensors.items() if k.startswith("model.")}

@@ -39,5 +39,9 @@ class DamagedStoreError(StoreError):
     """What is in the store's file is no database any more."""
 
 
+class KeptError(Exception):
+    """What cannot be done with a run that is kept."""
+
+
 class LineError(Exception):
     """No room in the line of runs that wait to be trained."""

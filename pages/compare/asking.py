@@ -54,6 +54,7 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
         st.caption(f"No weights are kept of {them}, so this needs training on the Train page first.")
     for sentence in st.session_state.pop(f"{REFUSED} {question.key}", []):
         st.error(sentence, icon=":material/broken_image:")
+    engine.store.watch(now)
     for run_id, one in now.items():
         if one.status == "failed":
             st.error(f"{names[run_id]}: {one.message}", icon=":material/error:")
@@ -64,7 +65,7 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
 
 
 def _has_weights(engine: Engine, spec: RunSpec) -> bool:
-    return spec in SHIPPED.values() or engine.store.weights_path(spec.id).exists()
+    return spec in SHIPPED.values() or engine.store.has_weights(spec.id)
 
 
 def _states(engine: Engine, question: Question, specs: Sequence[RunSpec]) -> dict[str, Measurement]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.shared.learner import learner
 from pages.shared.runtime import get_engine
-from vae_core.errors import LineError, SpecError, StoreError
+from vae_core.errors import KeptError, LineError, SpecError, StoreError
 from vae_core.runs import line
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run, Store
@@ -46,7 +46,8 @@ def run_panel(
     elif longer and not idle and any(run.status == "done" for run in runs):
         st.button("Continue", on_click=longer, args=(specs,), help=more, **how)
     else:
-        begun = any(run.step for run in runs if not run.active and run.id not in ended)
+        stopped = [run for run in runs if not run.active and run.id not in ended]
+        begun = any(run.step and engine.store.goes_on(run.id) for run in stopped)
         over = "Already ended: same settings, same result." if runs and not idle else None
         label = "Continue" if begun else first
         st.button(label, on_click=train, args=(idle,), disabled=not idle, help=over, **how)
@@ -73,7 +74,7 @@ def trouble_kept() -> Iterator[None]:
     """What goes wrong behind a button is told by `show_trouble` at the next run of the page."""
     try:
         yield
-    except (StoreError, SpecError, LineError) as error:
+    except (StoreError, SpecError, LineError, KeptError) as error:
         st.session_state["trouble"] = str(error)
 
 

@@ -32,7 +32,8 @@ def layers(sizes: Sequence[int]) -> str:
 
 
 def _no_run(name: str, texts: list[str]) -> Any:
-    raise SpecError(name, f"No run {shown(texts[-1])} is kept here; choose its settings below and press Train.")
+    why = "its name alone does not tell its settings; those below can be trained instead"
+    raise SpecError(name, f"No run {shown(texts[-1])} is kept here, and {why}.")
 
 
 UNITS = {"own": "KL and MSE", "bits": "Reconstruction and ELBO, in bits per pixel"}

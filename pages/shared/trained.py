@@ -17,6 +17,7 @@ from pages.shared.train_link import TRAIN, link_to, open_on_train
 from vae_core.data import Dataset, load_dataset
 from vae_core.errors import CheckpointError, SpecError
 from vae_core.likelihoods import LIKELIHOODS
+from vae_core.runs import kept
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 from vae_core.shipped import SPECS, WITH_WEIGHTS, shipped_weights
@@ -114,10 +115,10 @@ def siblings(spec: RunSpec, others: list[RunSpec]) -> list[RunSpec]:
 def offer(run_id: str, described: RunSpec | None, engine: Engine) -> None:
     """Say what has become of a run that a link names, and offer to train it where its settings are known."""
     run = engine.store.run(run_id)  # its weights may be gone, or not written yet
-    spec = run.spec if run else described
+    spec = run.spec if run else described or kept.removed(engine.store, run_id)
     if spec is None:
         st.warning(
-            f"No run {plain(run_id)} is kept here, and its link does not say its settings. Choose another above, or "
+            f"No run {plain(run_id)} is kept here, and its link does not say its settings. Choose another, or "
             "train one.",
             icon=":material/link_off:",
         )
@@ -143,6 +144,7 @@ def _described(settings: PageSettings) -> RunSpec | None:
 def vae_of(spec: RunSpec, store: Store) -> VAE:
     """The trained VAE. Raises CheckpointError, a sentence for the page, where its weights are missing or damaged."""
     run = store.run(spec.id)
+    store.watch([spec.id])
     return _load(spec.canonical_json, run.step if run else 0, store)
 
 

@@ -12,12 +12,14 @@ from pages.shared.naming import title
 from pages.shared.train_link import FIELDS, TRAIN_SETTINGS, link_to
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
+from vae_core.runs import kept
 from vae_core.runs.store import Store
 from vae_core.spec import SETTINGS, RunSpec, cost
 from vae_core.values import Choice, Real, read
 
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
+GONE = "train.gone"  # in this visitor's session: the link names a run that was removed
 WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260}
 
 
@@ -25,6 +27,11 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str]:
     """Draw the settings and return the spec of each chosen decoder, in order; none, and a sentence, while a setting is
     refused."""
     TRAIN_SETTINGS.follow(lambda address: _opened(address, store))
+    if st.session_state.pop(GONE, False):
+        st.info(
+            "The run that this link names was removed; its settings are here, and training gives the same numbers.",
+            icon=":material/history:",
+        )
     _widget("dataset", label_visibility="collapsed")
     chosen = len(TRAIN_SETTINGS["decoders"])
     with st.popover(f"{chosen} decoder{'s' * (chosen != 1)}", icon=":material/stacked_line_chart:"):
@@ -97,6 +104,11 @@ def _duration(seconds: float) -> str:
 
 
 def _opened(address: Address, store: Store) -> Address:
-    """`?run=<id>` stands for all settings of that run."""
-    run = store.run(address["run"][-1]) if "run" in address else None
-    return address if run is None else link_to([run.spec])
+    """`?run=<id>` stands for all settings of that run, also where it has been removed."""
+    if "run" not in address:
+        return address
+    run_id = address["run"][-1]
+    run = store.run(run_id)
+    spec = run.spec if run else kept.removed(store, run_id)
+    st.session_state[GONE] = run is None and spec is not None
+    return address if spec is None else link_to([spec])

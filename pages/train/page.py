@@ -29,6 +29,12 @@ def train_longer(specs: Sequence[RunSpec]) -> None:
         train(longer)
 
 
+def how_much_longer(specs: Sequence[RunSpec]) -> str:
+    kept = all(engine.store.goes_on(spec.id) for spec in specs)
+    how = "from the last weights" if kept else "but earlier steps again too, for what to go on from is no longer kept"
+    return f"{MORE_EPOCHS} more epochs, {how}: the same as having asked for them at once."
+
+
 def set_units(bits: bool) -> None:
     TRAIN_SETTINGS["units"] = "bits" if bits else "own"
 
@@ -38,7 +44,7 @@ toolbar = st.container(horizontal=True, vertical_alignment="bottom")
 try:
     with toolbar:
         specs, refused = form(engine.store)
-        more = f"{MORE_EPOCHS} more epochs, from the last weights: the same as having asked for them at once."
+        more = how_much_longer(list(specs.values()))
         drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
         show_engine_state(engine, told=bool(specs))
     if refused:

@@ -12,6 +12,8 @@ from pages.shared.trained import siblings, vae_of
 from vae_core import load_dataset, train
 from vae_core.checkpoint import Checkpoint
 from vae_core.errors import CheckpointError
+from vae_core.lighten import lighten
+from vae_core.runs import kept
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store, _family
 from vae_core.shipped import SIGMA_SPECS, SPECS
@@ -28,7 +30,7 @@ def keep(store: Store, spec: RunSpec) -> Checkpoint:
     facts = (spec.id, _family(spec), spec.canonical_json, spec.total_steps, spec.total_steps)
     with store._connect() as db:
         db.execute(
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, 'done', '', 0, 1, ?, ?, 0, 0, 0, NULL, NULL, 1)", facts
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, 'done', '', 0, 1, ?, ?, 0, 0, 0, NULL, NULL, 1, '', 0)", facts
         )
     return last.checkpoint
 
@@ -87,6 +89,28 @@ def test_a_run_that_is_not_here_can_be_trained(open_page, engine: Engine) -> Non
     again = open_page("one_image", run=spec.id)
     assert "This run is being trained" in again.info[0].value
     engine.stop(spec.id)
+
+
+def test_a_run_that_was_removed_says_what_it_was(open_page, engine: Engine) -> None:
+    spec = replace(OWN, seed=67)
+    keep(engine.store, spec)
+    engine.store.save_model(spec.id, lighten(engine.store.load_weights(spec.id) or b""))
+    assert not open_page("one_image", run=spec.id).warning  # to look at, the model's weights are enough
+    page = open_page("train", run=spec.id)
+    again = next(button for button in page.button if button.label == "Continue")
+    assert "but earlier steps again too" in again.help
+    kept.remove(engine.store, spec.id)
+    page = open_page("one_image", run=spec.id)
+    assert "This run is not kept here: Gaussian, learned variance" in page.warning[0].value
+    assert "Train it" in [button.label for button in page.button]
+    page = open_page("train", run=spec.id)
+    assert "was removed; its settings are here" in page.info[0].value
+    assert not page.warning
+    assert page.number_input(key="train.seed").value == 67
+    assert [button.label for button in page.button] == ["Train"]
+    assert not page.run().info
+    page = open_page("train", run="e" * 16)
+    assert "its name alone does not tell its settings" in page.warning[0].value
 
 
 def test_a_link_that_contradicts_itself_trains_nothing(open_page) -> None:

@@ -122,7 +122,7 @@ class Dispatch:
         elif run.active:
             checkpoint = self.store.load_slice(run.id)
             if checkpoint is None and run.resume_from:
-                checkpoint = self.store.load_weights(run.resume_from)
+                checkpoint = self.store.load_checkpoint(run.resume_from)
             token = f"run-{run.id}-{run.attempt}-{self._session}-{next(self._goes)}"  # Dask's key: one go at a run
             taken = {one.place for one in self.launched.values()}
             place = next((one for one in self._workers if one not in taken), None)

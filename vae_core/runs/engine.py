@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vae_core.errors import DamagedStoreError, StoreError
-from vae_core.runs import line
+from vae_core.runs import line, retention
 from vae_core.runs.connection import Connection
 from vae_core.runs.dispatch import Dispatch
 from vae_core.runs.health import Health
@@ -25,6 +25,7 @@ from vae_core.spec import RunSpec
 log = logging.getLogger(__name__)
 ANSWER_SECONDS = 15.0
 RETRY_SECONDS, CHECK_SECONDS, HEAR_SECONDS = 1.0, 0.3, 0.05
+ROOM_SECONDS = 60.0  # between two looks at the size of the store
 
 
 class Engine(Health):
@@ -36,6 +37,7 @@ class Engine(Health):
     def __init__(self, store: Store, address: str | None = None):
         super().__init__(address or os.environ.get("DASK_SCHEDULER_ADDRESS"))
         self.store = store
+        self._limit = retention.limit()
         self.leads = False
         self.measurements = Measurements()  # what pages ask of the workers besides training
         self._connection = Connection(self.address, store.folder / "cluster.json")
@@ -44,7 +46,7 @@ class Engine(Health):
         self._leading = FileLock(store.folder / "app.lock")
         self._closing, self._wake = threading.Event(), threading.Event()
         self._lead()  # who is alone need not wait to know it
-        threads = (self._write, self._keep_connected, self._listen)
+        threads = (self._write, self._keep_connected, self._listen, self._keep_small)
         self._threads = [threading.Thread(target=each, daemon=True) for each in threads]
         for thread in self._threads:
             thread.start()
@@ -55,7 +57,7 @@ class Engine(Health):
         """Train this spec for this learner, unless it is trained; go on from the nearest run of fewer epochs. One that
         is under way is joined. Raises LineError where there is no room."""
         run = self.store.run(spec.id)
-        if run is not None and run.status in ("done", "diverged") and self.store.weights_path(run.id).exists():
+        if run is not None and run.status in ("done", "diverged") and self.store.has_weights(run.id):
             return run  # the same spec would only give the same again
         run = self.store.queue(spec, learner)
         self._serve()
@@ -166,6 +168,18 @@ class Engine(Health):
             except StoreError as error:
                 log.warning("the store could not be read: %s", error)
                 self._closing.wait(RETRY_SECONDS)
+
+    def _keep_small(self) -> None:
+        """Who leads makes room, at the start and then now and then."""
+        while not self._closing.is_set():
+            if self.leads:
+                try:
+                    self._problems["room"] = retention.keep_small(self.store, self._limit)
+                except StoreError as error:
+                    log.warning("no room could be made in the store: %s", error)
+                except Exception:  # what cannot be removed must not end the removing
+                    log.exception("no room could be made in the store")
+            self._closing.wait(ROOM_SECONDS)
 
     def _write(self) -> None:
         """The one thread that writes what workers send."""

@@ -31,7 +31,7 @@ class Health:
     @property
     def problem(self) -> str:
         """What is wrong now and what to do, for the page; empty when all is well."""
-        return " ".join(list(self._problems.values()))
+        return " ".join(filter(None, list(self._problems.values())))
 
     @property
     def busy(self) -> str:

@@ -36,6 +36,13 @@ CREATE TABLE asked (
     run TEXT NOT NULL, learner TEXT NOT NULL, at REAL NOT NULL, wants INTEGER NOT NULL, PRIMARY KEY (run, learner));
 INSERT INTO asked SELECT id, '', created, 1 FROM runs
 """,
+    # A store that stays small: what a person calls a run and wants kept, and what the runs were that are gone.
+    """
+ALTER TABLE runs ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE removed (run TEXT PRIMARY KEY, spec TEXT NOT NULL, changed INTEGER NOT NULL);
+CREATE INDEX removed_changed ON removed (changed)
+""",
 ]
 
 

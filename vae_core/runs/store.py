@@ -12,55 +12,27 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock
 
 from vae_core.errors import DamagedStoreError
 from vae_core.folders import home
-from vae_core.runs import asked, schema
+from vae_core.runs import asked, schema, space
 from vae_core.runs.asked import ACTIVE
 from vae_core.runs.files import Files
 from vae_core.runs.messages import Progress
 from vae_core.runs.news import News
+from vae_core.runs.run import Run as Run, RunStatus, run_of
 from vae_core.runs.thinning import keep_strides
 from vae_core.spec import RunSpec
 
-RunStatus = Literal["queued", "running", "done", "stopped", "diverged", "failed"]
 OTHER_COLUMNS = {"family", "changed"}  # of runs, for the store itself
 HISTORY = ("snapshots", "pictures", "curve")  # the tables of what came step by step
-
-
-@dataclass(frozen=True)
-class Run:
-    """One row of the store: a spec and how far it got."""
-
-    id: str
-    spec: RunSpec
-    status: RunStatus
-    message: str
-    created: float
-    attempt: int
-    step: int
-    total_steps: int
-    images_seen: int
-    seconds: float
-    images_per_second: float
-    result: dict[str, Any] | None
-    resume_from: str | None  # the run whose weights this one goes on from
-
-    @property
-    def active(self) -> bool:
-        return self.status in ("queued", "running")
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At the pace so far; None before there is one."""
-        if not self.step or not self.images_per_second:
-            return None
-        return (self.total_steps - self.step) * self.images_seen / self.step / self.images_per_second
+# The next change to any run: beyond those to runs that are gone too, or other processes would not hear of it.
+NEXT = "(SELECT 1 + max(changed) FROM (SELECT changed FROM runs UNION ALL SELECT changed FROM removed))"
 
 
 class Store(Files):
@@ -94,6 +66,7 @@ class Store(Files):
     def _open(self) -> None:
         with self._connect() as db:
             schema.check_version(db)
+            space.prepare(db)
             db.execute("PRAGMA journal_mode = WAL")
             verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
@@ -102,6 +75,7 @@ class Store(Files):
             columns = {column[0] for column in db.execute("SELECT * FROM runs LIMIT 0").description}
             if columns != {field.name for field in fields(Run)} | OTHER_COLUMNS:
                 raise DamagedStoreError(f"unknown columns in {self.path}")
+            space.write_anew(db)
 
     def _set_aside(self) -> Path:
         aside = self.path.with_name(f"runs.damaged-{time.time_ns()}.sqlite3")
@@ -125,8 +99,7 @@ class Store(Files):
         with self._connect() as db:
             db.execute("BEGIN IMMEDIATE")
             yield db
-            count = "(SELECT 1 + max(changed) FROM runs)"
-            told = db.execute(f"UPDATE runs SET changed = {count} WHERE id = ? RETURNING changed", (run_id,)).fetchall()
+            told = db.execute(f"UPDATE runs SET changed = {NEXT} WHERE id = ? RETURNING changed", (run_id,)).fetchall()
         for (version,) in told:
             self.news.tell(run_id, version)
 
@@ -137,8 +110,9 @@ class Store(Files):
             (seen,) = self._held.execute("PRAGMA data_version").fetchone()
             if seen == self._seen:
                 return False
-            query = "SELECT id, changed FROM runs WHERE changed > ? ORDER BY changed"
-            changes = self._held.execute(query, (self._heard,)).fetchall()
+            query = "SELECT id, changed FROM runs WHERE changed > ?1 UNION ALL SELECT * FROM gone ORDER BY changed"
+            gone = "WITH gone AS (SELECT run, changed FROM removed WHERE changed > ?1)"
+            changes = self._held.execute(f"{gone} {query}", (self._heard,)).fetchall()
             self._seen = seen
         news = [self.news.tell(run_id, version) for run_id, version in changes]
         self._heard = changes[-1][1] if changes else self._heard
@@ -149,6 +123,16 @@ class Store(Files):
             db.row_factory = sqlite3.Row
             db.text_factory = lambda text: text.decode(errors="replace")  # damage in a cell is for its reader to find
             return db.execute(query, values).fetchall()
+
+    def used_bytes(self) -> int:
+        """Of the database: pages that are free for the next run do not count."""
+        with self._connect() as db:
+            return space.used_bytes(db)
+
+    def give_back_pages(self) -> None:
+        """To the disk, of what was removed; for a thread that nobody waits for."""
+        with self._connect() as db:
+            space.give_back(db)
 
     # Reading -------------------------------------------------------------------------------------------------
 
@@ -163,25 +147,17 @@ class Store(Files):
     def trained(self) -> list[Run]:
         """Ended runs whose weights are here, newest first."""
         ended = reversed(self._runs("status IN ('done', 'stopped', 'diverged') AND step > 0"))
-        return [run for run in ended if self.weights_path(run.id).exists()]
+        return [run for run in ended if self.has_weights(run.id)]
 
     def prefix(self, spec: RunSpec) -> Run | None:
-        """The run of the same settings, epochs apart, from whose weights this one is soonest done."""
+        """The run of the same settings, epochs apart, from whose whole checkpoint this one is soonest done."""
         family = self._runs("family = ? AND status IN ('done', 'stopped') AND step > 0", _family(spec))
-        usable = [run for run in family if run.step <= spec.total_steps and self.weights_path(run.id).exists()]
+        usable = [run for run in family if run.step <= spec.total_steps and self.goes_on(run.id)]
         return max(usable, key=lambda run: run.step, default=None)
 
     def _runs(self, where: str, *values: Any) -> list[Run]:
-        runs = []
-        for row in self.read(f"SELECT * FROM runs WHERE {where} ORDER BY created", values):
-            facts = {key: row[key] for key in row.keys() if key not in OTHER_COLUMNS}  # noqa: SIM118  (a Row iterates values)
-            try:
-                facts["spec"] = RunSpec.from_dict(json.loads(row["spec"]))
-                facts["result"] = json.loads(row["result"]) if row["result"] else None
-            except (TypeError, ValueError):
-                continue  # kept by an app with other settings, or damaged: of no use to this one
-            runs.append(Run(**facts))
-        return runs
+        found = [run_of(row) for row in self.read(f"SELECT * FROM runs WHERE {where} ORDER BY created", values)]
+        return [run for run in found if run is not None]
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
         """The numbers of every kept snapshot, first to last: see `messages.numbers`."""
@@ -229,7 +205,9 @@ class Store(Files):
                     self._copy_history(db, prefix.id, spec.id)
                 db.execute(
                     "INSERT OR REPLACE INTO runs VALUES (?1, ?, ?, 'queued', '', ?, "
-                    "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?, 0)",
+                    "1 + coalesce((SELECT attempt FROM runs WHERE id = ?1), 0), ?, ?, ?, ?, 0, NULL, ?, 0, "
+                    "coalesce((SELECT name FROM runs WHERE id = ?1), ''), "
+                    "coalesce((SELECT pinned FROM runs WHERE id = ?1), 0))",
                     (spec.id, _family(spec), spec.canonical_json, time.time(), *began),
                 )
                 asked.forget(db, spec.id)

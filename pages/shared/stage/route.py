@@ -51,6 +51,7 @@ async def news(request: Request) -> Response:
 
 
 def _active(store: Store, asked: Iterable[str]) -> bool:
+    store.watch(asked)
     return any(run.active for run in map(store.run, asked) if run is not None)
 
 
