@@ -36,6 +36,10 @@ CREATE TABLE asked (
     run TEXT NOT NULL, learner TEXT NOT NULL, at REAL NOT NULL, wants INTEGER NOT NULL, PRIMARY KEY (run, learner));
 INSERT INTO asked SELECT id, '', created, 1 FROM runs
 """,
+    # How many windows each process of the app has open, and when it said so.
+    """
+CREATE TABLE present (process TEXT PRIMARY KEY, windows INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID
+""",
 ]
 
 
