@@ -16,6 +16,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "experiments": "Experiments",
     "latent": "Latent space",
     "questions": "Questions",
+    "classroom": "Class",
 }
 
 
@@ -49,6 +50,9 @@ def visit(context: ScriptRunContext) -> None:
 if context := get_script_run_ctx(suppress_warning=True):
     visit(context)
 else:
+    from pages.shared.reach import warn_of_visitors
     from pages.shared.stage.route import ROUTES
+
+    warn_of_visitors()
 
     app = st.App(__file__, routes=ROUTES)
