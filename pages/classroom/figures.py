@@ -48,10 +48,10 @@ def _value(settings: Address, name: str, rule: Rule, default: Any) -> Any:
 
 def _rows(rows: Mapping[str, np.ndarray], caption: str, columns: tuple[str, ...] = ()) -> dict[str, Any]:
     """Each row is (n, 28, 28) uint8."""
-    found = [
-        {"name": name, "src": enlarged(png(images, columns=len(images))), "alt": f"{name}: {', '.join(columns)}"}
-        for name, images in rows.items()
-    ]
+    found = []
+    for name, images in rows.items():
+        seen = ", ".join(columns) or f"{len(images)} images"
+        found.append({"name": name, "src": enlarged(png(images, columns=len(images))), "alt": f"{name}: {seen}"})
     return {"rows": found, "columns": columns, "caption": caption}
 
 

@@ -35,7 +35,7 @@ def show_now() -> None:
     lines = [f"- {_said(one)}" for one in runs]
     if more := waiting + running - len(runs):
         lines.append(f"- and {more} more")
-    st.markdown("\n".join(lines) or "Nothing trains.")
+    st.markdown("\n".join(lines))
 
 
 def _said(one: Training) -> str:

@@ -21,7 +21,9 @@ SETTINGS = PageSettings("classroom", {"step": whole(1, max(1, len(tour)), 1), "l
 
 def turn() -> None:
     """The widget has shown another step."""
-    SETTINGS["step"] = min(max(1, int(st.session_state[WIDGET].get("at") or 1)), len(tour))
+    at = st.session_state[WIDGET].get("at")
+    if at in range(1, len(tour) + 1):
+        SETTINGS["step"] = int(at)
 
 
 def linked() -> tuple[str, Address]:

@@ -29,10 +29,10 @@ def only_here(address: str) -> bool:
 
 @lru_cache(maxsize=32)
 def qr_code(address: str) -> str | None:
-    """As a data URL: a PNG with the white border that the standard asks for; None where the address is too long for a code that a
-    camera reads from across a room. (ISO/IEC 18004; 15 % of it may be covered: level M.)"""
+    """A PNG as a data URL, with the white border that the standard (ISO/IEC 18004) asks for; None where the address is
+    too long for a code that a camera reads from across a room. Level M: 15 % of its words may be lost."""
     try:
-        code = segno.make_qr(address, error="m", version=None, boost_error=False)
+        code = segno.make_qr(address, error="m", boost_error=False)
     except segno.DataOverflowError:
         return None
     if int(code.version) > 20:

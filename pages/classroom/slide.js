@@ -3,15 +3,17 @@
 
 const NEXT = ["ArrowRight", "PageDown"]; // what presenters send
 const BACK = ["ArrowLeft", "PageUp"];
+const USES_KEYS = // what has the focus and turns by arrows itself
+  "input, textarea, select, [contenteditable], :is([role=radio], [role=slider], [role=tab], [role^=menu], [role=listbox])";
 const SLIDES = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
   const own = SLIDES.get(parentElement) ?? mount(parentElement);
   SLIDES.set(parentElement, own);
   own.data = data;
-  own.tell = (at) => setStateValue("at", at + 1);
-  if (own.given !== data.at) own.at = data.at - 1; // by a link; what was pressed meanwhile stays
-  own.given = data.at;
+  own.tell = (at) => setStateValue("at", (own.told = at + 1));
+  if (own.told === undefined) own.at = data.at - 1;
+  else if (own.told === data.at) own.told = undefined; // heard; until then, what was pressed meanwhile stays
   own.at = clamp(own.at, 0, data.slides.length - 1);
   draw(own);
   document.addEventListener("keydown", own.onkey);
@@ -30,8 +32,8 @@ function mount(parent) {
   };
   own.onkey = (event) => {
     const by = NEXT.includes(event.key) ? 1 : BACK.includes(event.key) ? -1 : 0;
-    const busy = document.activeElement !== document.body && !document.activeElement?.contains(parent.host ?? parent);
-    if (!by || busy || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return; // for another's widget
+    const other = event.composedPath()[0].closest?.(USES_KEYS) || event.defaultPrevented;
+    if (!by || other || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || !parent.isConnected) return;
     event.preventDefault(); // the page stays where it is
     go(by);
   };

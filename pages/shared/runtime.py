@@ -30,7 +30,8 @@ def _windows() -> int:
     """How many browser windows this process has open now."""
     if not runtime.exists():
         return 0
-    return runtime.get_instance()._session_mgr.num_active_sessions()  # no public name tells it
+    sessions = getattr(runtime.get_instance(), "_session_mgr", None)  # no public name tells it
+    return sessions.num_active_sessions() if sessions else 0
 
 
 def _import_torch(engine: Engine) -> None:
