@@ -51,7 +51,7 @@ def show_link() -> None:
         st.warning(words["Only here"], icon=":material/wifi_off:")
     st.code(address, language=None, wrap_lines=True)
     if code := qr_code(address):
-        st.image(code, width=280, alt=f"QR code of {address}")
+        st.image(code, width=420, alt=f"QR code of {address}")
     else:
         st.caption("This address is too long for a QR code that cameras read well.")
 

@@ -22,6 +22,7 @@ def test_a_class_by_a_presenters_keys(page: Page, server: Server) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{server.url}/mse?image=3")
     expect(page.get_by_role("heading", name="MSE is")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     page.get_by_role("link", name="Class", exact=True).click()
     at(page, 1)
     for place, key in ((2, "PageDown"), (3, "ArrowRight"), (2, "PageUp"), (1, "ArrowLeft"), (1, "PageUp")):
@@ -44,8 +45,12 @@ def test_a_class_by_a_presenters_keys(page: Page, server: Server) -> None:
     expect(page.locator(".slide").get_by_role("status")).to_have_text(f"{len(steps())} of {len(steps())}")
     came.click()
     expect(link).to_have_text(f"{server.url}/mse?image=3")
-    expect(page.get_by_text(re.compile("windows? (is|are) open; 0 train, 0 wait"))).to_be_visible()
+    expect(page.get_by_text(re.compile("windows? (is|are) open, 0 train, 0 wait"))).to_be_visible()
     page.get_by_role("link", name="Open the page").click()
     expect(page).to_have_url(re.compile(r"/mse\?image=0$"))
     page.go_back()
     expect(page.locator(".slide").get_by_role("status")).to_have_text(f"{len(steps())} of {len(steps())}")
+    page.get_by_role("link", name="Open the page").click()
+    expect(page.get_by_role("heading", name="MSE is")).to_be_visible()
+    page.keyboard.press("PageUp")  # nothing listens any more
+    expect(page).to_have_url(re.compile(r"/mse\?image=0$"))
