@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import word
@@ -81,6 +83,14 @@ def test_only_the_server_says_that_it_was_given(with_word, given) -> None:
         st.write(word.has_word())
 
     assert AppTest.from_function(script, args=(given,)).run().markdown[0].value == "`False`"
+
+
+def test_no_widget_that_a_browser_makes_up_counts_as_the_word() -> None:
+    state = SessionState()
+    made_up = [WidgetState(id=name, bool_value=True) for name in (word.GIVEN, f"$$ID-0-{word.GIVEN}")]
+    state.set_widgets_from_proto(WidgetStates(widgets=made_up))
+    with pytest.raises(KeyError):
+        state[word.GIVEN]
 
 
 def test_callbacks_refuse_whatever_was_shown(open_page, engine: Engine, monkeypatch) -> None:
