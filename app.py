@@ -17,6 +17,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "latent": "Latent space",
     "runs": "Runs",
     "questions": "Questions",
+    "classroom": "Class",
 }
 
 
@@ -53,6 +54,8 @@ else:
     from starlette.middleware import Middleware
 
     from pages.shared.learner import NamedVisitors
+    from pages.shared.reach import warn_of_visitors
     from pages.shared.stage.route import ROUTES
 
+    warn_of_visitors()
     app = st.App(__file__, routes=ROUTES, middleware=[Middleware(NamedVisitors)])

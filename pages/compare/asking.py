@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.runtime import show_new_problem
+from pages.shared.word import WordError, ask_for_word, has_word, need_word
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
 from vae_core.runs.measure import Measure, Measurement
@@ -45,7 +46,9 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
         st.button("Stop", key=f"{question.key} stop", icon=":material/stop:", on_click=_stop, args=(engine, keys))
         _watch(engine, question, specs, names)
         return {}
-    if idle:
+    if idle and not has_word():
+        ask_for_word(question.key)
+    elif idle:
         label = question.button if len(idle) == len(specs) - len(without) else f"{question.button}: the rest"
         how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary"}
         st.button(label, key=f"{question.key} ask", on_click=_ask, args=(engine, question, idle, names), **how)
@@ -78,8 +81,9 @@ def _ask(engine: Engine, question: Question, specs: Sequence[RunSpec], names: Ma
     refused = []
     for spec in specs:
         try:
+            need_word()
             weights = shipped_weights(spec) or engine.store.load_weights(spec.id)
-        except StoreError as error:
+        except (StoreError, WordError) as error:
             refused.append(str(error))
             continue
         if weights is None:

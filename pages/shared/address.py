@@ -19,6 +19,7 @@ from vae_core.values import Choice, Real, Rule, Whole, read, shown
 MOST_REFUSED = 5
 # In any page's address, and no setting of it: the place in the guided tour, and the heading that a link lands at.
 TOUR, AT = "tour", "section"
+MIRRORED = "mirrored"  # in session state: the page that was last drawn, and its settings
 Address = dict[str, list[str]]
 
 
@@ -121,6 +122,7 @@ class PageSettings:
         """Call after the widgets: the address then says what they are set to. One that says so already, if in more
         words, stays: each rewriting is one more press of the browser's Back."""
         address = self.link(**{name: self[name] for name in self.settings})
+        st.session_state[MIRRORED] = self.page, address
         if address != self._shortened(_address()) or AT in st.query_params:
             tour = st.query_params.get(TOUR)
             st.query_params.from_dict(address | ({TOUR: [tour]} if tour else {}))

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.shared.learner import learner
 from pages.shared.runtime import get_engine
+from pages.shared.word import WordError, ask_for_word, has_word, need_word
 from vae_core.errors import KeptError, LineError, SpecError, StoreError
 from vae_core.runs import line
 from vae_core.runs.engine import Engine
@@ -39,7 +40,9 @@ def run_panel(
     # One button whatever it says, so that who pressed it by key has the focus still.
     one = f"panel {specs[0].with_epochs(1).id}" if specs else "panel"
     how: dict[str, Any] = {"icon": ":material/play_arrow:", "type": "primary", "key": one}
-    if active:
+    if not has_word():
+        ask_for_word(one)
+    elif active:
         st.button("Stop", on_click=stop, args=(active,), **how | {"icon": ":material/stop:"})
         if idle:
             st.button("Train the rest", on_click=train, args=(idle,), icon=":material/play_arrow:")
@@ -74,7 +77,7 @@ def trouble_kept() -> Iterator[None]:
     """What goes wrong behind a button is told by `show_trouble` at the next run of the page."""
     try:
         yield
-    except (StoreError, SpecError, LineError, KeptError) as error:
+    except (StoreError, SpecError, LineError, KeptError, WordError) as error:
         st.session_state["trouble"] = str(error)
 
 
@@ -86,6 +89,7 @@ def show_trouble() -> None:
 def train(specs: Sequence[RunSpec]) -> None:
     st.session_state[ASKED] = [spec.id for spec in specs]
     with trouble_kept():
+        need_word()
         for spec in specs:
             get_engine().submit(spec, learner())
 

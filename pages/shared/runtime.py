@@ -10,6 +10,7 @@ import sys
 import threading
 
 import streamlit as st
+from streamlit import runtime
 from threadpoolctl import threadpool_limits
 
 from vae_core.errors import StoreError
@@ -20,8 +21,17 @@ from vae_core.runs.store import Store
 @st.cache_resource(show_spinner=False)
 def _engine() -> Engine:
     engine = Engine(Store())
+    engine.presence.count = _windows
     threading.Thread(target=_import_torch, args=(engine,), daemon=True).start()
     return engine
+
+
+def _windows() -> int:
+    """How many browser windows this process has open now."""
+    if not runtime.exists():
+        return 0
+    sessions = getattr(runtime.get_instance(), "_session_mgr", None)  # no public name tells it
+    return sessions.num_active_sessions() if sessions else 0
 
 
 def _import_torch(engine: Engine) -> None:

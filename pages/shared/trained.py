@@ -14,6 +14,7 @@ from pages.shared.links import page_link
 from pages.shared.naming import label, title
 from pages.shared.run_panel import ASKED
 from pages.shared.train_link import TRAIN, link_to, open_on_train
+from pages.shared.word import ask_for_word, has_word, need_word
 from vae_core.data import Dataset, load_dataset
 from vae_core.errors import CheckpointError, SpecError
 from vae_core.likelihoods import LIKELIHOODS
@@ -129,7 +130,10 @@ def offer(run_id: str, described: RunSpec | None, engine: Engine) -> None:
     else:
         what = "The weights of this run are missing" if run else "This run is not kept here"
         st.warning(f"{what}: {label(spec)}. It can be trained.", icon=":material/link_off:")
-        if st.button("Train it", key=f"train {run_id}", icon=":material/play_arrow:", type="primary"):
+        if not has_word():
+            ask_for_word(run_id)
+        elif st.button("Train it", key=f"train {run_id}", icon=":material/play_arrow:", type="primary"):
+            need_word()
             engine.submit(spec)
             st.switch_page(TRAIN, query_params=link_to([spec]))
     open_on_train(spec)
@@ -162,7 +166,12 @@ def _load(canonical_json: str, step: int, _store: Store) -> VAE:
 def offer_again(spec: RunSpec, error: CheckpointError, engine: Engine) -> None:
     """Tell that a run's weights cannot be read, and offer to train it again in their place."""
     st.error(f"{title(spec)}: {error}", icon=":material/broken_image:")
-    if spec not in WITH_WEIGHTS.values() and st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
+    if spec in WITH_WEIGHTS.values():
+        return
+    if not has_word():
+        ask_for_word(spec.id)
+    elif st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
+        need_word()
         engine.store.set_weights_aside(spec.id)
         engine.submit(spec)
         st.switch_page(TRAIN, query_params=link_to([spec]))

@@ -25,6 +25,7 @@ DRAWN = {
     "mse": ".curve[aria-valuenow]",
     "train": ".shared[aria-valuenow]",
     "latent": ".where:not(:empty)",
+    "classroom": ".slide h2:not(:empty)",
 }
 
 

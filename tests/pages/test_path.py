@@ -19,7 +19,7 @@ from vae_core.runs.engine import Engine
 from vae_core.shipped import SHIPPED, SPECS
 
 PAGES = {file.parent.name for file in (ROOT / "pages").glob("*/page.py")}
-TOOLS = {"runs"}  # pages that nobody is led to
+TOOLS = {"runs", "classroom"}  # pages that nobody is led to
 IN_MENU = re.findall(r'^    "(\w+)": "', (ROOT / "app.py").read_text("utf-8"), flags=re.MULTILINE)
 
 

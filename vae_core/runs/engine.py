@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 from typing import Any
 
@@ -19,6 +20,7 @@ from vae_core.runs.connection import Connection
 from vae_core.runs.dispatch import Dispatch
 from vae_core.runs.health import Health
 from vae_core.runs.measure import Measurements
+from vae_core.runs.present import Presence
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
 
@@ -40,6 +42,7 @@ class Engine(Health):
         self._limit = retention.limit()
         self.leads = False
         self.measurements = Measurements()  # what pages ask of the workers besides training
+        self.presence = Presence(store, secrets.token_hex(8))  # of this process, for all
         self._connection = Connection(self.address, store.folder / "cluster.json")
         self._client: Any = None
         self._dispatch = Dispatch(store, self._cores)
@@ -71,6 +74,13 @@ class Engine(Health):
             line.unwant(self.store, run_id, learner)
             if self.leads:
                 self._dispatch.stop_unwanted()
+
+    def stop_all(self) -> None:
+        """Nobody wants any run more. Raises StoreError."""
+        for run in line.in_line(self.store):
+            line.unwant(self.store, run.id)
+        if self.leads:
+            self._dispatch.stop_unwanted()
 
     def close(self) -> None:
         self._closing.set()
@@ -165,6 +175,7 @@ class Engine(Health):
             try:
                 if self.store.hear():
                     self._serve()
+                self.presence.look()
             except StoreError as error:
                 log.warning("the store could not be read: %s", error)
                 self._closing.wait(RETRY_SECONDS)

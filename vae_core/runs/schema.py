@@ -43,6 +43,10 @@ ALTER TABLE runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE removed (run TEXT PRIMARY KEY, spec TEXT NOT NULL, changed INTEGER NOT NULL);
 CREATE INDEX removed_changed ON removed (changed)
 """,
+    # How many windows each process of the app has open, and when it said so.
+    """
+CREATE TABLE present (process TEXT PRIMARY KEY, windows INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID
+""",
 ]
 
 
