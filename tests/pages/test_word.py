@@ -106,7 +106,12 @@ def test_callbacks_refuse_whatever_was_shown(open_page, engine: Engine, monkeypa
 
 def test_compare_asks_workers_nothing_without_it(open_page, engine: Engine, monkeypatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(engine.measurements, "ask", lambda *what: str(asked.append(what)))
+
+    def ask_workers(*what: object) -> str:
+        asked.append(what)
+        return "key"
+
+    monkeypatch.setattr(engine.measurements, "ask", ask_workers)
     page = open_page("compare", guess="skip")
     ask = [button for button in page.button if (button.key or "").endswith(" ask")]
     assert ask
