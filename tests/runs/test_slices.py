@@ -15,7 +15,7 @@ import pytest
 from tests.runs.conftest import assert_ended_as_here, pngs, small, trained_here, wait_until_whole
 from tests.runs.engines import ROOT, all_workers, app, counted, ended, get, long, under_way
 from tests.waiting import wait_until
-from vae_core import load_dataset, train
+from vae_core import Snapshot, load_dataset, train
 from vae_core.checkpoint import Checkpoint
 from vae_core.runs import line, turns
 from vae_core.runs.cluster import worker_count
@@ -33,7 +33,8 @@ def at(pause: int, step: int) -> Callable[[], bool]:
 def test_a_run_set_aside_again_and_again_is_the_same_run(changes: dict[str, object]) -> None:
     """At steps that are no snapshot's, across the ends of epochs, and twice at one step."""
     spec = small(epochs=4, **changes)
-    pauses, resume, snapshots = iter([1, 7, 7, 13, 40]), None, []
+    pauses, resume = iter([1, 7, 7, 13, 40]), None
+    snapshots: list[Snapshot] = []
     for pause in [*pauses, 10_000]:
         give_way = at(pause, resume.step if resume else 0)
         snapshots += train(spec, load_dataset("digits"), resume=resume, give_way=give_way, device="cpu")
