@@ -12,7 +12,7 @@ from vae_core.catalogue import DATASETS
 from vae_core.runs.kept import Kept
 
 COLUMNS = {
-    "Name": st.column_config.TextColumn(width=160),
+    "Name": st.column_config.TextColumn(width=120),
     "Asked for": st.column_config.DatetimeColumn(format="distance"),
 }
 STATUS = {"queued": "in line", "running": "trains"}

@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from tests.runs.engines import app, is_sentence
+from tests.runs.conftest import assert_ended_as_here, small
+from tests.runs.engines import app, ended, is_sentence
 from tests.runs.stores import SPEC, found, progress, sql
 from tests.waiting import wait_until
 from vae_core import RunSpec
 from vae_core.errors import StoreError
 from vae_core.lighten import digest, lighten
 from vae_core.runs import kept, retention
+from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 
 KB = 1000
@@ -217,3 +219,28 @@ def test_who_leads_makes_room_at_the_start(store: Store, whole: bytes, monkeypat
     with app(store.folder) as engine:
         wait_until(lambda: states(store, specs) == ["whole", "gone", "gone"])
         wait_until(lambda: "VAE_STORE_LIMIT" in engine.problem)
+        engine._limit = 10**10
+        goes_on_from_what_is_no_longer_whole(engine)
+
+
+def goes_on_from_what_is_no_longer_whole(engine: Engine) -> None:
+    """From the longest shorter run that is, and to the same numbers."""
+    five, ten, twenty = (small(seed=5, epochs=epochs) for epochs in (5, 10, 20))
+    for spec in (five, ten):
+        engine.submit(spec)
+        ended(engine, spec)
+    lightened(engine, ten)
+    assert engine.submit(twenty).resume_from == five.id
+    ended(engine, twenty)
+    assert_ended_as_here(engine.store, twenty)
+    assert engine.submit(ten).status == "done"  # to look at it is enough
+    for spec in (five, twenty):
+        lightened(engine, spec)
+    thirty = twenty.with_epochs(30)
+    assert engine.submit(thirty).resume_from is None
+    ended(engine, thirty)
+    assert_ended_as_here(engine.store, thirty)
+
+
+def lightened(engine: Engine, spec: RunSpec) -> None:
+    engine.store.save_model(spec.id, lighten(engine.store.weights_path(spec.id).read_bytes()))
