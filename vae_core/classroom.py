@@ -27,7 +27,7 @@ from vae_core.folders import ASSETS, home, private
 CHECK_SECONDS = 0.1
 LONGEST_PAUSE = 5.0  # between tries to start what ends again and again
 STEADY_SECONDS = 10.0  # what ran for so long was no failed start
-END_SECONDS = 5.0  # to end politely
+END_SECONDS = 2.0  # to end politely; runs lose nothing either way
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))  # Debian's, not in a user's PATH
 COOKIE = "vae_pages"
 NO_HAPROXY = (
@@ -87,6 +87,10 @@ LIBRARY = ctypes.CDLL(None)
 SUPERVISOR = os.getpid()
 
 
+def find_haproxy() -> str | None:
+    return shutil.which("haproxy", path=PATH)
+
+
 def process_count() -> int:
     """$CLASS_PROCESSES, or one for each core, but at least two: one is there when another dies. Raises ValueError."""
     asked = os.environ.get("CLASS_PROCESSES", "")
@@ -125,9 +129,8 @@ def configuration(where: str, ports: list[int]) -> str:
     """HAProxy's, for page processes at these ports of the loopback address."""
     text = (ASSETS / "haproxy.cfg").read_text("utf-8")
     server = "    server page-{0} 127.0.0.1:{1} cookie page-{0}"
-    pages = [server.format(number, port) for number, port in enumerate(ports, 1)]
-    parts = [f"{page} track pages/page-{number}" for number, page in enumerate(pages, 1)]
-    return Template(text).substitute(address=where, cookie=COOKIE, pages="\n".join(pages), parts="\n".join(parts))
+    servers = "\n".join(server.format(number, port) for number, port in enumerate(ports, 1))
+    return Template(text).substitute(address=where, cookie=COOKIE, servers=servers)
 
 
 def free_ports(count: int) -> list[int]:
@@ -189,7 +192,7 @@ def _more_files() -> None:
 
 
 def main() -> int:
-    program = shutil.which("haproxy", path=PATH)
+    program = find_haproxy()
     if program is None:
         print(NO_HAPROXY, file=sys.stderr)
         return 1
