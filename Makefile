@@ -1,4 +1,4 @@
-# make run: the app on 127.0.0.1. make test: lint, types and all tests. make bench: speed, as ratios.
+# make run: the app on 127.0.0.1. make class: the same for many at once. make test: lint, types and all tests. make bench: speed, as ratios.
 PYTHON ?= python3
 PORT ?= 8501
 BIN = .venv/bin
@@ -6,7 +6,7 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH = $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 
-.PHONY: run test bench lint clean
+.PHONY: run class test bench lint clean
 
 .venv/run: requirements.txt
 	$(PYTHON) -m venv .venv
@@ -21,6 +21,9 @@ TORCH = $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX),)
 run: .venv/run
 	@echo "The app answers at http://127.0.0.1:$(PORT)"
 	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+class: .venv/run
+	CLASS_PORT=$(PORT) $(BIN)/python -m vae_core.classroom
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -1,0 +1,132 @@
+"""A class: two page processes behind HAProxy, two visitors, and what they see when the process that leads is killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.conftest import ROOT, Server
+from tests.browser.stages import button, lane, open_train, passed, picture, step
+from tests.runs.conftest import assert_ended_as_here
+from tests.waiting import alive, wait_until
+from vae_core.classroom import COOKIE, find_haproxy, free_ports
+from vae_core.runs.store import Store
+
+pytestmark = pytest.mark.skipif(
+    find_haproxy() is None, reason="HAProxy is not installed: python -m tests.browser.chromium does it, where it can"
+)
+PAGES = ("page-1", "page-2")
+
+
+@dataclass
+class Class(Server):
+    """`make class`, as a server like the others; its log ends up in what a failed test says."""
+
+    environment: dict[str, str] = field(default_factory=lambda: {"CLASS_PROCESSES": "2"})
+
+    def start(self) -> Class:
+        (self.port,) = free_ports(1)
+        self.home.mkdir(parents=True)
+        log = (self.home / "server.log").open("ab")
+        variables = {**os.environ, "VAE_HOME": str(self.home), "CLASS_PORT": str(self.port), **self.environment}
+        command = [sys.executable, "-m", "vae_core.classroom"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
+        wait_until(lambda: "The app answers" in self.log(), how=self.log)
+        wait_until(lambda: all(map(self.pages().get, PAGES)), how=self.log)
+        return self
+
+    def log(self) -> str:
+        return (self.home / "server.log").read_text()
+
+    def pages(self) -> dict[str, psutil.Process]:
+        """The page processes, by the name that the cookie gives them."""
+        settings = (self.home / f"haproxy-{self.port}.cfg").read_text()
+        ports = dict(re.findall(r":(\d+) cookie (page-\d+)$", settings, re.MULTILINE))
+        commands = [(one, one.cmdline()) for one in alive(self.family())]
+        return {ports[command[-1]]: one for one, command in commands if command and command[-1] in ports}
+
+
+@pytest.fixture
+def classroom(tmp_path: Path) -> Iterator[Class]:
+    classroom = Class(tmp_path / "home")
+    try:
+        yield classroom.start()
+    finally:
+        classroom.stop()
+
+
+@pytest.fixture
+def other(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+def place(page: Page) -> str:
+    """The page process that this visitor's browser is kept on."""
+    return next(one["value"] for one in page.context.cookies() if one.get("name") == COOKIE)
+
+
+def leads(process: psutil.Process) -> bool:
+    return any("vae_core.runs.cluster" in child.cmdline() for child in process.children())
+
+
+def test_a_class_goes_on_when_the_process_that_leads_is_killed(
+    classroom: Class, context: BrowserContext, other: BrowserContext
+) -> None:
+    one, two = context.new_page(), other.new_page()
+    query = "dataset=digits&epochs=200&decoders=bernoulli"
+    open_train(one, classroom, query)
+    first = place(one)
+    (second,) = {*PAGES} - {first}
+    other.add_cookies([{"name": COOKIE, "value": second, "url": classroom.url}])
+
+    # What is pressed at one process is seen live at the other.
+    button(one, "Train").click()
+    wait_until(lambda: picture(one, "bernoulli", "mean"))
+    open_train(two, classroom, query)
+    wait_until(lambda: picture(two, "bernoulli", "mean"))
+    seen = step(two, "bernoulli")
+    wait_until(lambda: passed(two, "bernoulli", seen))
+    assert (place(one), place(two)) == (first, second)
+    store = Store(classroom.home)
+    (run,) = store.unfinished()
+
+    # The visitors of a process that dies go to another, and the run ends as if nothing had been.
+    before = classroom.pages()
+    assert (leads(before[first]), leads(before[second])) == (True, False)
+    before[first].kill()
+    wait_until(lambda: leads(before[second]), how=classroom.log)
+    for page in (one, two):
+        expect(lane(page, "bernoulli")).to_contain_text("done: 2,400 steps")
+    assert_ended_as_here(store, run.spec)
+    button(one, "Settings").click()  # whose script answers again
+    expect(one.locator("input[aria-label=Seed]")).to_be_visible()
+
+    # The process that died has a successor, and so has the proxy.
+    after = wait_until(lambda: found if len(found := classroom.pages()) == 2 else None)
+    assert after[first] != before[first]
+    (proxy,) = [process for process in classroom.family() if process.name() == "haproxy"]
+    proxy.kill()
+    wait_until(lambda: not proxy.is_running() or proxy.status() == psutil.STATUS_ZOMBIE)
+    wait_until(classroom.answers)
+
+    # And nothing outlives the one process that keeps them.
+    family = classroom.family()
+    assert len(family) >= 7  # it, two page processes, the proxy, the cluster and its workers
+    assert classroom.process is not None
+    for page in (one, two):
+        page.goto("about:blank")
+    classroom.process.send_signal(signal.SIGKILL)
+    classroom.process.wait()
+    wait_until(lambda: not alive(family), how=lambda: str(alive(family)))
