@@ -12,7 +12,7 @@ from pages.shared.run_panel import show_trouble
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
 from pages.shared.trained import offer, read_run
-from pages.shared.words import page_words, show_glossary
+from pages.shared.words import ending, page_words
 from vae_core.errors import SpecError, StoreError
 from vae_core.runs import kept
 
@@ -99,5 +99,4 @@ show_engine_state(engine)
 st.markdown(words[""])
 st.header("How long runs are kept", anchor="kept")
 st.markdown(words["How long runs are kept"])
-st.caption(words["Source and code"])
-show_glossary()
+ending(words)
