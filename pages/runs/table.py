@@ -25,7 +25,8 @@ def show_table(found: Sequence[Kept], chosen: Sequence[str], choose: Callable[[l
     key = f"runs.table {hash((*ids, *(one for one in chosen if one not in ids)))}"  # a row's number means another run
 
     def ticked() -> None:
-        ticked = st.session_state[key]["selection"]["rows"]  # as a browser says, which may say anything
+        rows = st.session_state[key]["selection"]["rows"]
+        ticked = rows if isinstance(rows, list) else []  # a browser may say anything
         choose([*(one for one in chosen if one not in ids), *(ids[row] for row in range(len(ids)) if row in ticked)])
 
     st.dataframe(
