@@ -12,10 +12,11 @@ from pages.shared.run_panel import show_trouble
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
 from pages.shared.trained import offer, read_run
-from pages.shared.words import page_words, show_glossary
+from pages.shared.words import ending, page_words
 from vae_core.errors import SpecError, StoreError
 from vae_core.runs import kept
 
+MOST_PAGES = 10_000
 MOST = 12  # runs chosen at once, as many as Compare takes
 
 
@@ -26,7 +27,7 @@ def _read_runs(name: str, texts: list[str]) -> list[str]:
 
 
 SETTINGS = PageSettings(
-    "runs", {"search": free_text(), "page": whole(1, 10_000, 1), "run": Setting([], _read_runs, list)}
+    "runs", {"search": free_text(), "page": whole(1, MOST_PAGES, 1), "run": Setting([], _read_runs, list)}
 )
 engine = get_engine()
 words = page_words("runs")
@@ -72,7 +73,7 @@ def show_runs() -> None:
 
 
 def turn() -> None:
-    SETTINGS["page"] = st.session_state["runs.part"]
+    SETTINGS["page"] = min(max(1, st.session_state["runs.part"]), MOST_PAGES)
 
 
 def choose(run_ids: list[str]) -> None:
@@ -99,5 +100,4 @@ show_engine_state(engine)
 st.markdown(words[""])
 st.header("How long runs are kept", anchor="kept")
 st.markdown(words["How long runs are kept"])
-st.caption(words["Source and code"])
-show_glossary()
+ending(words)

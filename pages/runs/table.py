@@ -25,8 +25,9 @@ def show_table(found: Sequence[Kept], chosen: Sequence[str], choose: Callable[[l
     key = f"runs.table {hash((*ids, *(one for one in chosen if one not in ids)))}"  # a row's number means another run
 
     def ticked() -> None:
-        rows = [ids[row] for row in st.session_state[key]["selection"]["rows"] if row < len(ids)]
-        choose([*(one for one in chosen if one not in ids), *rows])
+        rows = st.session_state[key]["selection"]["rows"]
+        ticked = rows if isinstance(rows, list) else []  # a browser may say anything
+        choose([*(one for one in chosen if one not in ids), *(ids[row] for row in range(len(ids)) if row in ticked)])
 
     st.dataframe(
         _rows(found),

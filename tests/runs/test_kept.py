@@ -57,6 +57,7 @@ def test_runs_are_found_by_data_set_decoder_and_name(store: Store) -> None:
         "b_rnoulli": [],
         "' OR 1 --": [],
         "digits coats": [],
+        "x" * 100_000: [],
     }.items():
         assert ids(store, words) == [spec.id for spec in expected], words
 

@@ -20,7 +20,7 @@ from vae_core.spec import RunSpec
 
 ON_A_PAGE = 50
 LONGEST_NAME = 60
-MOST_WORDS = 8
+LONGEST_SEARCH, MOST_WORDS = 200, 8
 MOST_PINNED = 50  # of everybody together: what is pinned is never removed to make room
 MOST_REMOVED = 5_000  # of which the settings are remembered, 0.4 kB each
 
@@ -70,7 +70,7 @@ def _kept(store: Store, learner: str, where: str, values: Sequence[str], first: 
 def _matching(words: str) -> tuple[str, list[str]]:
     """A condition on runs, and its values."""
     parts, values = ["json_valid(spec)"], []
-    for word in words.lower().split()[:MOST_WORDS]:
+    for word in words[:LONGEST_SEARCH].lower().split()[:MOST_WORDS]:
         likelihoods = [
             key for key, kind in LIKELIHOODS.items() if word in f"{key.replace('_', ' ')} {kind.name}".lower()
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal
 
 from vae_core.spec import RunSpec
@@ -46,8 +47,13 @@ def run_of(row: sqlite3.Row) -> Run | None:
     """None of one kept by an app with other settings, or damaged: of no use to this one."""
     try:
         facts = {field.name: row[field.name] for field in fields(Run)}
-        facts["spec"] = RunSpec.from_dict(json.loads(row["spec"]))
+        facts["spec"] = _spec(row["spec"])
         facts["result"] = json.loads(row["result"]) if row["result"] else None
     except (TypeError, ValueError):
         return None
     return Run(**facts | {"pinned": bool(row["pinned"])})
+
+
+@lru_cache(maxsize=4096)  # a page reads all runs there are at each rerun, and checking a spec takes longer than SQLite
+def _spec(text: str) -> RunSpec:
+    return RunSpec.from_dict(json.loads(text))

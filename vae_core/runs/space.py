@@ -19,7 +19,8 @@ def used_bytes(db: sqlite3.Connection) -> int:
 
 def prepare(db: sqlite3.Connection) -> None:
     """Call before the first table is made; where there are some, it holds once `write_anew` has run."""
-    db.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
+    if _pragma(db, "auto_vacuum") != INCREMENTAL:  # else it would be written again, into a damaged file too
+        db.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
 
 
 def write_anew(db: sqlite3.Connection) -> None:
