@@ -5,13 +5,14 @@ A figure shows what is spoken of, not the answer to what the class is asked.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pages.shared.address import Address
-from pages.shared.figures import COLOURS, enlarged
+from pages.shared.figures import COLOURS
 from pages.shared.naming import title
 from pages.shared.path import Step
 from vae_core.errors import SpecError
@@ -51,7 +52,8 @@ def _rows(rows: Mapping[str, np.ndarray], caption: str, columns: tuple[str, ...]
     found = []
     for name, images in rows.items():
         seen = ", ".join(columns) or f"{len(images)} images"
-        found.append({"name": name, "src": enlarged(png(images, columns=len(images))), "alt": f"{name}: {seen}"})
+        src = f"data:image/png;base64,{base64.b64encode(png(images, columns=len(images))).decode()}"
+        found.append({"name": name, "src": src, "alt": f"{name}: {seen}"})
     return {"rows": found, "columns": columns, "caption": caption}
 
 
