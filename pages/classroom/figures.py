@@ -28,6 +28,7 @@ SHIPPED = (
     "From runs that ship with the app, z = m, the mean of q(z|x). Gaussian means and samples are clipped to [0,1]."
 )
 REDUCED = ("pixels", "batch", "latents", "kl_batch")
+NOISE = "The noise that this loss takes for granted around an output of 0.5, with x = 0.5 observed."
 NEW = "Means of p(x|z,w) at z drawn from N(0, I), from runs that ship with the app."
 
 
@@ -96,7 +97,7 @@ def _assumed(settings: Address) -> dict[str, Any]:
     half = _value(settings, "half", Choice(["no", "yes"]), "no") == "yes"
     reduced = {name: _value(settings, name, Choice(REDUCTIONS), getattr(usual, name)) for name in REDUCED}
     given = {"sigma": meaning(LossCode(half=half, **reduced)).deviation}
-    return _one_pixel("gaussian_identity", 0.5, 0.5, given, "The noise that this loss takes for granted around 0.5.")
+    return _one_pixel("gaussian_identity", 0.5, 0.5, given, NOISE)
 
 
 def _held_out(*keys: str) -> dict[str, Any]:
