@@ -50,9 +50,11 @@ def visit(context: ScriptRunContext) -> None:
 if context := get_script_run_ctx(suppress_warning=True):
     visit(context)
 else:
+    from starlette.middleware import Middleware
+
+    from pages.shared.learner import NamedVisitors
     from pages.shared.reach import warn_of_visitors
     from pages.shared.stage.route import ROUTES
 
     warn_of_visitors()
-
-    app = st.App(__file__, routes=ROUTES)
+    app = st.App(__file__, routes=ROUTES, middleware=[Middleware(NamedVisitors)])

@@ -33,11 +33,14 @@ def fits(runs: list[LatentRun]) -> bool:
 
 def packed(runs: list[LatentRun], encoder: bool = False) -> dict[str, Any]:
     """Plain values, and bytes for all that is long. Codes and images are the first run's."""
-    return _packed(tuple(run.spec.id for run in runs), tuple(id(run.vae) for run in runs), encoder, runs)
+    return _packed(tuple(run.spec.id for run in runs), tuple(id(run.vae) for run in runs), encoder, runs)[0]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)  # megabytes each; a class goes to and fro between decoders
-def _packed(ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: list[LatentRun]) -> dict[str, Any]:
+def _packed(
+    ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: list[LatentRun]
+) -> tuple[dict[str, Any], Any]:
+    """With the networks, so that no other can have their `id` while this is kept."""
     weights: list[bytes] = []
     described = []
     for run in _runs:
@@ -49,7 +52,7 @@ def _packed(ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: l
             places |= {name: [start, start + len(flattened.data) // 4], f"{name}_layers": flattened.layers}
         described.append(_described(run) | places | {"layers": places["decoder_layers"]})
     codes, spec = _runs[0].codes, _runs[0].spec
-    return {
+    values = {
         "id": f"{ids} {vaes} {encoder}",
         "runs": described,
         "weights": b"".join(weights),
@@ -64,6 +67,7 @@ def _packed(ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: l
         "reach": codes.reach,
         "classes": FASHION if spec.dataset.startswith("fashion") else [],
     }
+    return values, [run.vae for run in _runs]
 
 
 def _described(run: LatentRun) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.learner import learner
 from pages.shared.runtime import get_engine
 from pages.shared.word import WordError, ask_for_word, has_word, need_word
-from vae_core.errors import SpecError, StoreError
+from vae_core.errors import LineError, SpecError, StoreError
+from vae_core.runs import line
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Run, Store
 from vae_core.spec import RunSpec
@@ -30,7 +32,9 @@ def run_panel(
     for a stage to compare with. Raises StoreError."""
     found = [engine.store.run(spec.id) for spec in specs]
     runs = [run for run in found if run is not None]
-    active = [run for run in runs if run.active]
+    # Who comes to a run that others want may want it too; until then it is not his to stop.
+    wanted = line.wanted_by(engine.store, learner(), [run.id for run in runs])
+    active = [run for run in runs if run.active and run.id in wanted]
     ended = {run.id for run in runs if run.status in ("done", "diverged")}
     idle = [spec for spec in specs if spec.id not in ended | {run.id for run in active}]
     # One button whatever it says, so that who pressed it by key has the focus still.
@@ -45,7 +49,7 @@ def run_panel(
     elif longer and not idle and any(run.status == "done" for run in runs):
         st.button("Continue", on_click=longer, args=(specs,), help=more, **how)
     else:
-        begun = any(run.step for run in runs if run.id not in ended)
+        begun = any(run.step for run in runs if not run.active and run.id not in ended)
         over = "Already ended: same settings, same result." if runs and not idle else None
         label = "Continue" if begun else first
         st.button(label, on_click=train, args=(idle,), disabled=not idle, help=over, **how)
@@ -72,7 +76,7 @@ def trouble_kept() -> Iterator[None]:
     """What goes wrong behind a button is told by `show_trouble` at the next run of the page."""
     try:
         yield
-    except (StoreError, SpecError, WordError) as error:
+    except (StoreError, SpecError, LineError, WordError) as error:
         st.session_state["trouble"] = str(error)
 
 
@@ -86,11 +90,15 @@ def train(specs: Sequence[RunSpec]) -> None:
     with trouble_kept():
         need_word()
         for spec in specs:
-            get_engine().submit(spec)
+            get_engine().submit(spec, learner())
 
 
-def stop(runs: Iterable[Run]) -> None:
+def stop(runs: Sequence[Run]) -> None:
+    """For this visitor; what others want goes on."""
+    engine = get_engine()
     with trouble_kept():
         need_word()
         for run in runs:
-            get_engine().stop(run.id)
+            engine.stop(run.id, learner())
+        if any(line.is_wanted(engine.store, run.id) for run in runs):
+            st.toast("Others want this run too, so it goes on without you.", icon=":material/group:")

@@ -198,7 +198,7 @@ def test_the_sigmas_words_follow(monkeypatch) -> None:
 def test_train_again_asks_for_these_and_shows_them(
     open_page, engine: Engine, stages: list[dict[str, Any]], name: str, monkeypatch
 ) -> None:
-    monkeypatch.setattr(engine, "_launch_waiting", lambda: None)  # in line, and no worker takes it
+    monkeypatch.setattr(engine._dispatch, "_serve", lambda: None)  # in line, and no worker takes it
     page = press(open_page("experiments", **{"experiment": name, name: "skip"}), "Train these again")
     specs = {run: one.spec for run, one in ROWS[name].items()}
     assert {run.id for run in engine.store.unfinished()} == {spec.id for spec in specs.values()}

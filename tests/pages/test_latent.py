@@ -162,8 +162,8 @@ def test_another_run_that_is_not_here(open_page) -> None:
 def test_two_runs_side_by_side(open_page) -> None:
     page = open_page("latent", view="compare", latents="10", decoder="gaussian_identity", beside=SIGMA_SPECS[0.1].id)
     assert not page.warning
-    headings = [element.value for element in page.markdown if element.value.startswith("#### ")]
-    assert headings == ["#### Gaussian, identity covariance", "#### Gaussian, fixed σ = 0.1"]
+    headings = [element.value for element in page.markdown if element.value.startswith("### ")]
+    assert headings == ["### Gaussian, identity covariance", "### Gaussian, fixed σ = 0.1"]
 
 
 def test_a_network_too_large_for_the_browser_is_told(open_page, monkeypatch: pytest.MonkeyPatch) -> None:

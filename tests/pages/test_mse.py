@@ -156,7 +156,7 @@ def test_the_words_follow_the_numbers(runs, monkeypatch) -> None:
 def test_train_again_asks_for_the_five_and_shows_them(
     open_page, engine: Engine, runs, stages: list[dict[str, Any]], monkeypatch
 ) -> None:
-    monkeypatch.setattr(engine, "_launch_waiting", lambda: None)  # in line, and no worker takes it
+    monkeypatch.setattr(engine._dispatch, "_serve", lambda: None)  # in line, and no worker takes it
     for run in engine.store.unfinished():  # of tests before this one
         engine.store.finish(run.id, "stopped", "")
     page = open_page("mse", guess="skip")
@@ -187,7 +187,7 @@ def test_a_full_disk_is_told(open_page, engine: Engine, monkeypatch) -> None:
             engine.store.finish(spec.id, "stopped", "")
     page = open_page("mse", guess="skip")
 
-    def full(spec):
+    def full(spec, learner):
         raise StoreError("Runs cannot be kept in /x (database or disk is full).")
 
     monkeypatch.setattr(engine, "submit", full)

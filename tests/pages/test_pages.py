@@ -190,7 +190,7 @@ def test_no_decoder_chosen(open_page) -> None:
 def test_a_full_disk_is_told_where_the_button_is(open_page, engine: Engine, monkeypatch) -> None:
     page = open_page("train", dataset="digits", seed="31")
 
-    def full(spec):
+    def full(spec, learner):
         raise StoreError("Runs cannot be kept in /x (database or disk is full). Free some disk space there.")
 
     monkeypatch.setattr(engine.store, "queue", full)
@@ -234,7 +234,7 @@ def test_a_store_damaged_in_a_running_app_is_told_once(open_page, engine: Engine
 def test_every_decoder_is_explained(key: str) -> None:
     plain, rest = explanation(key)
     assert plain
-    for part in ("#### The symbol", "#### The code", "#### What to watch", "Source:"):
+    for part in ("### The symbol", "### The code", "### What to watch", "Source:"):
         assert part in rest
 
 

@@ -93,7 +93,7 @@ def test_who_waits_is_told_its_place(store: Store) -> None:
     store.queue(first)
     store.queue(second)
     runs = told(store, **{first.id: -1, second.id: -1})[0]["runs"]
-    assert [runs[spec.id]["before"] for spec in (first, second)] == [0, 1]
+    assert [runs[spec.id]["in_line"] for spec in (first, second)] == [2, 2]
     assert runs[first.id]["status"] == "queued"
 
 

@@ -27,7 +27,9 @@ def keep(store: Store, spec: RunSpec) -> Checkpoint:
     store.save_weights(spec.id, last.checkpoint.to_bytes())
     facts = (spec.id, _family(spec), spec.canonical_json, spec.total_steps, spec.total_steps)
     with store._connect() as db:
-        db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, 'done', '', 0, 1, ?, ?, 0, 0, 0, NULL, NULL)", facts)
+        db.execute(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, 'done', '', 0, 1, ?, ?, 0, 0, 0, NULL, NULL, 1)", facts
+        )
     return last.checkpoint
 
 

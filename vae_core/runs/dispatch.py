@@ -16,7 +16,7 @@ from typing import Any
 from vae_core.errors import CheckpointError, DataError, DownloadStoppedError
 from vae_core.runs import worker
 from vae_core.runs.lanes import Launched, newly_limited
-from vae_core.runs.line import InLine, in_line
+from vae_core.runs.line import InLine, in_line, is_wanted
 from vae_core.runs.messages import Begun, Ended, Message, Progress, Said, from_wire
 from vae_core.runs.store import Run, Store
 from vae_core.runs.turns import Turns, give_way
@@ -236,8 +236,7 @@ class Dispatch:
         self._serve()
 
     def _keep(self, run: Run, end: Ended) -> None:
-        wanted_again = end.status == "stopped" and any(one.id == run.id and one.learners for one in in_line(self.store))
-        if end.status == "aside" or wanted_again:
+        if end.status == "aside" or (end.status == "stopped" and is_wanted(self.store, run.id)):  # again, meanwhile
             self.store.save_slice(run.id, end.weights)
             self.store.add_snapshot(run.spec, end)
             self.store.put_back_in_line(run.id, OTHERS)

@@ -46,11 +46,6 @@ def in_line(store: Store) -> list[InLine]:
     ]
 
 
-def ahead(store: Store, created: float) -> int:
-    """How many runs came into line before then and have no worker yet. Raises StoreError."""
-    return store.read("SELECT count(*) FROM runs WHERE status = 'queued' AND created < ?", (created,))[0][0]
-
-
 def counts(store: Store) -> tuple[int, int]:
     """How many runs wait, and how many train. Raises StoreError."""
     rows = store.read(f"SELECT status, count(*) AS many FROM runs WHERE {ACTIVE} GROUP BY status")
@@ -62,6 +57,12 @@ def wanted_by(store: Store, learner: str, run_ids: Iterable[str]) -> set[str]:
     """Those of these runs that this learner asked for and has not stopped. Raises StoreError."""
     rows = store.read("SELECT run FROM asked WHERE learner = ? AND wants", (learner,))
     return {row["run"] for row in rows} & {*run_ids}
+
+
+def is_wanted(store: Store, run_id: str) -> bool:
+    """Whether anybody wants this run, which is not over. Raises StoreError."""
+    query = f"SELECT 1 FROM asked JOIN runs ON id = run WHERE run = ? AND wants AND {ACTIVE}"
+    return bool(store.read(query, (run_id,)))
 
 
 def unwant(store: Store, run_id: str, learner: str | None = None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from pages.shared.naming import label, title
 from vae_core.lessons.train import bits, remarks
+from vae_core.runs.line import counts
 from vae_core.runs.store import Run, Store
 from vae_core.runs.thinning import keep_strides
 from vae_core.spec import RunSpec, make_likelihood
@@ -47,7 +48,6 @@ def called(specs: Mapping[str, RunSpec]) -> dict[str, str]:
 def _told(store: Store, run: Run, history: list[dict[str, Any]], after: int, blobs: bytearray) -> dict[str, Any]:
     keep, keep_of_curve = keep_strides(run.spec, run.step)
     pictures = store.pictures_after(run.id, after)
-    before = store.unfinished() if run.status == "queued" else []
     return {
         "status": run.status,
         "message": run.message,
@@ -55,7 +55,7 @@ def _told(store: Store, run: Run, history: list[dict[str, Any]], after: int, blo
         "seconds": run.seconds,
         "images_per_second": run.images_per_second,
         "seconds_left": run.seconds_left,
-        "before": sum(other.created < run.created and other.status == "queued" for other in before),
+        "in_line": counts(store)[0] if run.status == "queued" else 0,
         # Whoever has more drops what the store drops, so that a long run stays bounded there too.
         "keep": keep,
         "keep_of_curve": keep_of_curve,

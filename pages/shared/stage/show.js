@@ -39,10 +39,10 @@ function set(element, text) {
 
 function stateOf(run, lane) {
   if (!run) return `not trained yet: ${lane.total_steps.toLocaleString("en")} steps`;
-  const { status, step, before, message } = run;
+  const { status, step, in_line: inLine, message } = run;
   const at = `step ${step.toLocaleString("en")} of ${lane.total_steps.toLocaleString("en")}`;
   const left = run.seconds_left === null ? "" : `, ${Math.max(1, Math.round(run.seconds_left))} s left`;
-  if (status === "queued") return message || (before ? `in line, ${before} before it` : "starting");
+  if (status === "queued") return message || (inLine > 1 ? `in line with ${inLine - 1} more; learners take turns` : "starting");
   if (status === "running") return `${at}${left}${message && `. ${message}`}`;
   if (status === "done") return `done: ${step.toLocaleString("en")} steps in ${run.seconds.toFixed(1)} s`;
   return `${status}: ${message}`;
