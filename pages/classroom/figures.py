@@ -5,13 +5,14 @@ A figure shows what is spoken of, not the answer to what the class is asked.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from pages.shared.address import Address
-from pages.shared.figures import COLOURS, enlarged
+from pages.shared.figures import COLOURS
 from pages.shared.naming import title
 from pages.shared.path import Step
 from vae_core.errors import SpecError
@@ -27,6 +28,7 @@ SHIPPED = (
     "From runs that ship with the app, z = m, the mean of q(z|x). Gaussian means and samples are clipped to [0,1]."
 )
 REDUCED = ("pixels", "batch", "latents", "kl_batch")
+NOISE = "The noise that this loss takes for granted around an output of 0.5, with x = 0.5 observed."
 NEW = "Means of p(x|z,w) at z drawn from N(0, I), from runs that ship with the app."
 
 
@@ -51,7 +53,8 @@ def _rows(rows: Mapping[str, np.ndarray], caption: str, columns: tuple[str, ...]
     found = []
     for name, images in rows.items():
         seen = ", ".join(columns) or f"{len(images)} images"
-        found.append({"name": name, "src": enlarged(png(images, columns=len(images))), "alt": f"{name}: {seen}"})
+        src = f"data:image/png;base64,{base64.b64encode(png(images, columns=len(images))).decode()}"
+        found.append({"name": name, "src": src, "alt": f"{name}: {seen}"})
     return {"rows": found, "columns": columns, "caption": caption}
 
 
@@ -94,7 +97,7 @@ def _assumed(settings: Address) -> dict[str, Any]:
     half = _value(settings, "half", Choice(["no", "yes"]), "no") == "yes"
     reduced = {name: _value(settings, name, Choice(REDUCTIONS), getattr(usual, name)) for name in REDUCED}
     given = {"sigma": meaning(LossCode(half=half, **reduced)).deviation}
-    return _one_pixel("gaussian_identity", 0.5, 0.5, given, "The noise that this loss takes for granted around 0.5.")
+    return _one_pixel("gaussian_identity", 0.5, 0.5, given, NOISE)
 
 
 def _held_out(*keys: str) -> dict[str, Any]:

@@ -48,9 +48,13 @@ def test_a_class_by_a_presenters_keys(page: Page, server: Server) -> None:
     expect(page.get_by_text(re.compile("windows? (is|are) open, 0 train, 0 wait"))).to_be_visible()
     page.get_by_role("link", name="Open the page").click()
     expect(page).to_have_url(re.compile(r"/mse\?image=0$"))
+    expect(page.locator(".slide")).to_have_count(0)
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     page.go_back()
     expect(page.locator(".slide").get_by_role("status")).to_have_text(f"{len(steps())} of {len(steps())}")
     page.get_by_role("link", name="Open the page").click()
     expect(page.get_by_role("heading", name="MSE is")).to_be_visible()
+    expect(page.locator(".slide")).to_have_count(0)
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     page.keyboard.press("PageUp")  # nothing listens any more
     expect(page).to_have_url(re.compile(r"/mse\?image=0$"))

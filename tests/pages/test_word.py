@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from unittest.mock import Mock
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
@@ -105,19 +106,14 @@ def test_callbacks_refuse_whatever_was_shown(open_page, engine: Engine, monkeypa
 
 
 def test_compare_asks_workers_nothing_without_it(open_page, engine: Engine, monkeypatch) -> None:
-    asked: list[object] = []
-
-    def ask_workers(*what: object) -> str:
-        asked.append(what)
-        return "key"
-
+    ask_workers = Mock(return_value="key")
     monkeypatch.setattr(engine.measurements, "ask", ask_workers)
     page = open_page("compare", guess="skip")
     ask = [button for button in page.button if (button.key or "").endswith(" ask")]
     assert ask
     monkeypatch.setenv("VAE_WORD", WORD)
     ask[0].click().run()
-    assert not asked
+    ask_workers.assert_not_called()
     assert any("class's word" in error.value for error in page.error)
     assert not [button for button in open_page("compare", guess="skip").button if (button.key or "").endswith(" ask")]
 
