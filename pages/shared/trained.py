@@ -12,7 +12,7 @@ import streamlit as st
 from pages.shared.address import PageSettings, Setting, plain
 from pages.shared.links import page_link
 from pages.shared.naming import label, title
-from pages.shared.run_panel import ASKED
+from pages.shared.run_panel import ASKED, train
 from pages.shared.train_link import TRAIN, link_to, open_on_train
 from pages.shared.word import ask_for_word, has_word, need_word
 from vae_core.data import Dataset, load_dataset
@@ -133,8 +133,7 @@ def offer(run_id: str, described: RunSpec | None, engine: Engine) -> None:
         if not has_word():
             ask_for_word(run_id)
         elif st.button("Train it", key=f"train {run_id}", icon=":material/play_arrow:", type="primary"):
-            need_word()
-            engine.submit(spec)
+            train([spec])
             st.switch_page(TRAIN, query_params=link_to([spec]))
     open_on_train(spec)
 
@@ -173,7 +172,7 @@ def offer_again(spec: RunSpec, error: CheckpointError, engine: Engine) -> None:
     elif st.button(f"Train {title(spec)} again", key=f"again {spec.id}"):
         need_word()
         engine.store.set_weights_aside(spec.id)
-        engine.submit(spec)
+        train([spec])
         st.switch_page(TRAIN, query_params=link_to([spec]))
 
 

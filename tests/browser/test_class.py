@@ -85,7 +85,7 @@ def test_a_class_goes_on_when_the_process_that_leads_is_killed(
     classroom: Class, context: BrowserContext, other: BrowserContext
 ) -> None:
     one, two = context.new_page(), other.new_page()
-    query = "dataset=digits&epochs=200&decoders=bernoulli"
+    query = "dataset=digits&epochs=100&hidden=64&decoders=bernoulli"
     open_train(one, classroom, query)
     first = place(one)
     (second,) = {*PAGES} - {first}
@@ -108,7 +108,7 @@ def test_a_class_goes_on_when_the_process_that_leads_is_killed(
     before[first].kill()
     wait_until(lambda: leads(before[second]), how=classroom.log)
     for page in (one, two):
-        expect(lane(page, "bernoulli")).to_contain_text("done: 2,400 steps")
+        expect(lane(page, "bernoulli")).to_contain_text("done: 1,200 steps")
     assert_ended_as_here(store, run.spec)
     button(one, "Settings").click()  # whose script answers again
     expect(one.locator("input[aria-label=Seed]")).to_be_visible()

@@ -12,29 +12,32 @@ import psutil
 import pytest
 
 from tests.runs.conftest import assert_ended_as_here, small
-from tests.runs.engines import NOBODY, ROOT, app, ended, get, is_sentence, long, under_way
+from tests.runs.engines import NOBODY, ROOT, app, ended, get, long, under_way
 from tests.runs.schedulers import RealScheduler
 from tests.waiting import alive, wait_until
 from vae_core import RunSpec
-from vae_core.errors import StoreError
 from vae_core.runs import connection
 from vae_core.runs.cluster import worker_count
-from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 
 SPEC = long(seed=20)
 
 
-def test_a_second_app_on_the_same_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two writers of one store would undo each other's work."""
+def test_of_two_apps_on_one_folder_one_leads_and_another_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.2)
-    with app(tmp_path, NOBODY):
-        with pytest.raises(StoreError, match="VAE_HOME") as raised:
-            Engine(Store(tmp_path), NOBODY)
-        assert str(tmp_path) in str(raised.value)
-        assert is_sentence(str(raised.value))
-    with app(tmp_path, NOBODY) as engine:  # and not for ever
-        assert engine.submit(small()).status == "queued"
+    with app(tmp_path, NOBODY) as first:
+        with app(tmp_path, NOBODY) as second:
+            assert (first.leads, second.leads) == (True, False)
+            assert second.submit(small(), "ann").status == "queued"
+            wait_until(lambda: first.store.news.last(small().id))
+            second.stop(small().id, "ann")  # told by one, done by the other
+            ended(first, small(), "stopped")
+        with app(tmp_path, NOBODY) as third:
+            assert not third.leads
+            first.close()
+            wait_until(lambda: third.leads)
 
 
 APP = """

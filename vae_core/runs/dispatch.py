@@ -73,6 +73,7 @@ class Dispatch:
         for run_id, address in training.items():
             if address not in workers:
                 self.to_write.put(partial(self._on_lost, run_id, address))
+        self._free([one for one in self.launched.copy().values() if one.place and one.place not in workers])
         self.serve()
         # Again each time, for a worker that was not there before.
         launched = self.launched.copy()
@@ -168,6 +169,15 @@ class Dispatch:
         changed = newly_limited(self.launched.values(), self.cores)
         if changed:
             self._tell(worker.pace, {one.token: one.limit for one in changed}, [one.worker for one in changed])
+
+    def _free(self, some: Collection[Launched]) -> None:
+        """Their places have gone. A wish for a worker that is not there, though others are allowed, keeps Dask from
+        handing a run to those that come once all were lost (`Scheduler.add_worker` asks `valid_workers` alone)."""
+        for one in some:
+            one.place = None
+            if self._client is not None:
+                unbound: dict[str, list[str]] = {one.token: []}
+                self._telling.submit(self._client.sync, self._client.scheduler.set_restrictions, worker=unbound)
 
     def _tell(self, what: Callable[..., Any], told: Any, workers: list[str] | None = None) -> None:
         if self._client is not None:
