@@ -10,7 +10,7 @@ from typing import TypeVar
 import psutil
 
 T = TypeVar("T")
-SECONDS = 40.0  # a limit for broken code, not for slow machines: beside other work, workers get a tenth of a core
+SECONDS = 200.0  # a limit for broken code, not for slow machines: beside other work, workers get a tenth of a core
 
 
 def wait_until(condition: Callable[[], T | None], seconds: float = SECONDS, how: Callable[[], str] = str) -> T:
