@@ -38,6 +38,8 @@ def test_of_two_apps_on_one_folder_one_leads_and_another_follows(
             assert not third.leads
             first.close()
             wait_until(lambda: third.leads)
+    with app(tmp_path, NOBODY) as fourth:
+        assert fourth.leads  # who took over has left it free
 
 
 APP = """

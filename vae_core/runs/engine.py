@@ -46,7 +46,7 @@ class Engine(Health):
         self._connection = Connection(self.address, store.folder / "cluster.json")
         self._client: Any = None
         self._dispatch = Dispatch(store, self._cores)
-        self._leading = FileLock(store.folder / "app.lock")
+        self._leading = FileLock(store.folder / "app.lock", thread_local=False)
         self._closing, self._wake = threading.Event(), threading.Event()
         self._lead()  # who is alone need not wait to know it
         threads = (self._write, self._keep_connected, self._listen, self._keep_small)
