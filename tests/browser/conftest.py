@@ -87,8 +87,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """(One a file: while it is open an asyncio loop runs in this thread, and other tests bring their own.)"""
     with sync_playwright() as playwright:
         path = chromium.find()
         assert path, "no Chromium: run `python -m tests.browser.chromium`"

@@ -39,7 +39,7 @@ class Dispatch:
         self._client: Any = None
         self._session = ""  # tells this connection's tasks from another's
         self._goes = itertools.count()
-        self._workers: list[str] = []  # their addresses; each takes a run at a time, whatever it measures besides
+        self._slots = 0  # how many runs the workers take at once: one each, whatever they measure besides
         self._turns = Turns()
         self._stopping: set[str] = set()  # run ids
         self._unreadable: set[str] = set()  # run ids, of an app with other settings, or damaged
@@ -57,7 +57,7 @@ class Dispatch:
             self._client = None
             self.launched.clear()
             self._stopping.clear()
-            self._workers = []
+            self._slots = 0
 
     def close(self) -> None:
         self.to_write.put(None)
@@ -69,11 +69,10 @@ class Dispatch:
 
     def look(self, training: dict[str, str], workers: Collection[str]) -> None:
         """To be called now and then: `workers` were there after `training` was so."""
-        self._workers = [*workers]
+        self._slots = len(workers)
         for run_id, address in training.items():
             if address not in workers:
                 self.to_write.put(partial(self._on_lost, run_id, address))
-        self._free([one for one in self.launched.copy().values() if one.place and one.place not in workers])
         self.serve()
         # Again each time, for a worker that was not there before.
         launched = self.launched.copy()
@@ -110,7 +109,7 @@ class Dispatch:
             if self._client is None:
                 return
             waiting = self._turns.in_order((run for run in runs if run.id not in self.launched), now)
-            for run in waiting[: max(0, len(self._workers) - len(self.launched))]:
+            for run in waiting[: max(0, self._slots - len(self.launched))]:
                 self._launch(run, now)
             waiting = [run for run in waiting if run.id not in self.launched]
             self.in_line = len(waiting)
@@ -124,12 +123,12 @@ class Dispatch:
             checkpoint = self.store.load_slice(run.id)
             if checkpoint is None and run.resume_from:
                 checkpoint = self.store.load_checkpoint(run.resume_from)
-            token = f"run-{run.id}-{run.attempt}-{self._session}-{next(self._goes)}"  # Dask's key: one go at a run
-            taken = {one.place for one in self.launched.values()}
-            place = next((one for one in self._workers if one not in taken), None)
-            how = {"key": token, "pure": False, "workers": place, "allow_other_workers": place is not None}
-            future = self._client.submit(worker.train_run, run.spec.to_dict(), checkpoint, token, **how)
-            self.launched[run.id] = Launched(run, token, future, place=place)
+            # Dask's key, and what a stop refers to: one go at a run. By its first word Dask knows how long runs take,
+            # and puts one beside a measurement rather than another run. (Were it told which worker,
+            # it would wait for one that was killed: when others join, Dask looks at the wish alone.)
+            token = f"run-{run.id}-{run.attempt}-{self._session}-{next(self._goes)}"
+            future = self._client.submit(worker.train_run, run.spec.to_dict(), checkpoint, token, key=token, pure=False)
+            self.launched[run.id] = Launched(run, token, future)
             self._turns.begin(waiting, now)
             future.add_done_callback(partial(self._on_done, run))
 
@@ -170,15 +169,6 @@ class Dispatch:
         if changed:
             self._tell(worker.pace, {one.token: one.limit for one in changed}, [one.worker for one in changed])
 
-    def _free(self, some: Collection[Launched]) -> None:
-        """Their places have gone. A wish for a worker that is not there, though others are allowed, keeps Dask from
-        handing a run to those that come once all were lost (`Scheduler.add_worker` asks `valid_workers` alone)."""
-        for one in some:
-            one.place = None
-            if self._client is not None:
-                unbound: dict[str, list[str]] = {one.token: []}
-                self._telling.submit(self._client.sync, self._client.scheduler.set_restrictions, worker=unbound)
-
     def _tell(self, what: Callable[..., Any], told: Any, workers: list[str] | None = None) -> None:
         if self._client is not None:
             self._telling.submit(self._client.run, what, told, workers=workers, wait=False, on_error="ignore")
@@ -198,8 +188,7 @@ class Dispatch:
                 self.store.set_message(run.id, message.sentence)
             elif isinstance(message, Begun):
                 self.store.begin(run.id, message.step)
-                launched.worker = launched.place = message.worker
-                launched.step = max(0, message.step)
+                launched.worker, launched.step = message.worker, max(0, message.step)
                 if launched.lost or run.message == OTHERS:
                     launched.lost = False
                     self.store.set_message(run.id, "")

@@ -32,7 +32,6 @@ class Launched:
     step: int = 0  # of its last snapshot
     limit: int = FREE  # it waits at the first snapshot at this step or beyond
     seen_at: float = math.inf  # when its first snapshot came, of time.monotonic()
-    place: str | None = None  # the worker it is meant for
     gives_way: bool = False  # told to let others have their turn
 
 
