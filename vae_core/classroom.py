@@ -112,7 +112,8 @@ def address() -> tuple[str, int]:
         with socket.create_server((host, int(port)), family=_family(host)):
             pass
     except OSError as error:
-        told = f"Nobody can listen at {_joined(host, int(port))} ({error.strerror}); choose another port or address."
+        why = os.strerror(error.errno or 0)
+        told = f"Nobody can listen at {_joined(host, int(port))} ({why}); choose another port or address."
         raise ValueError(told) from None
     return host, int(port)
 
