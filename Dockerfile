@@ -1,8 +1,8 @@
 # One image for every service of compose.yaml, and for sites that run one container (README, In containers).
 FROM python:3.11-slim-bookworm
 
-# PyTorch's own index has the build without CUDA, some 200 MB instead of gigabytes.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The index with the build without CUDA, some 200 MB instead of gigabytes: the README says where its address is told.
+ARG TORCH_INDEX=
 
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # hadolint ignore=DL3008
@@ -14,7 +14,7 @@ WORKDIR /app
 COPY requirements.txt .
 # hadolint ignore=DL3013
 RUN torch="$(grep '^torch==' requirements.txt)" \
-    && pip install --no-cache-dir --index-url "$TORCH_INDEX" "$torch" \
+    && pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch" \
     && pip install --no-cache-dir -r requirements.txt
 COPY app.py ./
 COPY .streamlit .streamlit
