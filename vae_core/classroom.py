@@ -112,8 +112,8 @@ def address() -> tuple[str, int]:
         with socket.create_server((host, int(port)), family=_family(host)):
             pass
     except OSError as error:
-        told = f"Nobody can listen at {_joined(host, int(port))} ({error.strerror}); choose another port or address."
-        raise ValueError(told) from None
+        where, why = _joined(host, int(port)), os.strerror(error.errno or 0)
+        raise ValueError(f"Nobody can listen at {where} ({why}); choose another port or address.") from None
     return host, int(port)
 
 
