@@ -86,11 +86,11 @@ def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) ->
     expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
 
     # One name in the list and over the lane, whatever its σ is.
-    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, identity covariance")
+    expect(lane(page, "gaussian_identity").locator("h2")).to_have_text("Gaussian, identity covariance")
     button(page, "Settings").click()
     page.get_by_role("spinbutton", name="Fixed σ").fill("0.1")
     page.keyboard.press("Enter")
-    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, fixed σ = 0.1")
+    expect(lane(page, "gaussian_identity").locator("h2")).to_have_text("Gaussian, fixed σ = 0.1")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="3 decoders").click()
     chosen = page.get_by_role("button", name="Gaussian, fixed σ = 0.1", exact=True)
@@ -98,7 +98,7 @@ def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) ->
     expect(lane(page, "gaussian_identity")).to_have_count(0)
     expect(lane(page, "gaussian_learned")).to_be_visible()
     chosen.click()
-    expect(lane(page, "gaussian_identity").locator("h4")).to_have_text("Gaussian, fixed σ = 0.1")
+    expect(lane(page, "gaussian_identity").locator("h2")).to_have_text("Gaussian, fixed σ = 0.1")
 
     page.goto(f"{server.url}/train?epochs=3")  # as an earlier app wrote it
     expect(lane(page, "bernoulli")).to_contain_text("a loss here, not ln p: grey pixels")
@@ -170,8 +170,8 @@ def test_nobody_answers_at_the_scheduler(page: Page, tmp_path) -> None:
         whole = "one => one.getBoundingClientRect().bottom <= one.parentElement.getBoundingClientRect().bottom + 1"
         assert trouble.evaluate(whole)
         button(page, "Train").click()
-        expect(lane(page, "bernoulli")).to_contain_text("starting")
-        expect(lane(page, "gaussian_learned")).to_contain_text("waiting for a worker, 2 before it")
+        for key in ("bernoulli", "gaussian_learned"):
+            expect(lane(page, key)).to_contain_text("waiting for a worker, and 2 more; learners take turns")
         expect(trouble).to_have_count(1)
         page.goto("about:blank")
     finally:
