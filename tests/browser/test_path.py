@@ -58,9 +58,9 @@ def test_the_tour_by_keys(page: Page, server: Server) -> None:
             at_step(page, 3)
             page.go_back()
             at_step(page, 2)
-            page.go_forward()
-            page.go_forward()
-            at_step(page, place)
+            for forward in (3, place):
+                page.go_forward()
+                at_step(page, forward)
             link = page.get_by_role("link", name="Next: ")  # opened in a tab of its own, the tour goes on there
             tab = page.context.new_page()
             tab.goto(link.evaluate("(link) => link.href"))
