@@ -57,6 +57,7 @@ class Visitor:
         self.answers = 0  # of a stage
         self.reruns = 0  # scripts that finished, whoever asked
         self.statuses: list[str] = []  # of the runs of the page's stage, as its feed says
+        self._headers: dict[str, str] = {}  # with the cookies
         self._run = ""
         self._run_fragments: tuple[str, ...] = ()
         self._pending: Pending | None = None
@@ -76,15 +77,25 @@ class Visitor:
 
     async def open(self, page: str = "", query: str = "") -> float:
         """Type an address; returns the seconds until its script has finished."""
+        began = time.perf_counter()
+        await self._take_cookies()
         address = self.url.replace("http", "ws", 1) + "/_stcore/stream"
         how = {"subprotocols": ["streamlit"], "origin": self.url, "max_size": None, "open_timeout": LONGEST}
-        self._socket = await connect(address, **how)  # type: ignore[arg-type]
+        self._socket = await connect(address, additional_headers=self._headers, **how)  # type: ignore[arg-type]
         self._reader = asyncio.create_task(self._read())
         self.query = query
         message = BackMsg()
         message.rerun_script.query_string = query
         message.rerun_script.page_name = page
-        return await self._ask(message, "")
+        await self._ask(message, "")
+        return time.perf_counter() - began
+
+    async def _take_cookies(self) -> None:
+        """As a browser gets them, with the page itself: who this is, and behind a proxy which process has answered."""
+        if not self._headers:
+            reply = await AsyncHTTPClient().fetch(self.url, headers={"accept": "text/html"}, request_timeout=LONGEST)
+            told = [one.split(";")[0] for one in reply.headers.get_list("set-cookie")]
+            self._headers = {"cookie": "; ".join(told)}
 
     async def go(self, page: str, query: str = "") -> float:
         """Press a page's name in the menu, or a link to it."""
@@ -310,7 +321,7 @@ class Visitor:
 
     async def _get_picture(self, address: str) -> None:
         try:
-            await AsyncHTTPClient().fetch(self.url + address, request_timeout=LONGEST)
+            await AsyncHTTPClient().fetch(self.url + address, headers=self._headers, request_timeout=LONGEST)
         except (HTTPError, OSError) as error:
             self.exceptions.append(f"{self.page}: picture {address}: {error}")
 
@@ -340,7 +351,8 @@ class Visitor:
             asked = [("run", f"{run}:{step}") for run, step in steps.items()]
             try:
                 query = urlencode([*asked, ("since", version)])
-                reply = await AsyncHTTPClient().fetch(f"{self.url}/runs/news?{query}", request_timeout=LONGEST)
+                address = f"{self.url}/runs/news?{query}"
+                reply = await AsyncHTTPClient().fetch(address, headers=self._headers, request_timeout=LONGEST)
             except (HTTPError, OSError):
                 await asyncio.sleep(1)
                 continue

@@ -3,7 +3,8 @@ that costs the page process. Each learner speaks Streamlit's protocol with all t
 (tests/protocol.py), from this process: the server is another.
 
     python -m tests.benchmarks.bench_class --learners 60 --seconds 120       # a server of its own
-    python -m tests.benchmarks.bench_class --url http://127.0.0.1:8501       # one that runs
+    python -m tests.benchmarks.bench_class --url http://127.0.0.1:8501       # one that runs, or a class
+    python -m tests.benchmarks.bench_class --processes 2                     # a class of its own, behind HAProxy
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.benchmarks.bench_page import report
+from tests.browser.classroom import Class
 from tests.browser.conftest import Server
 from tests.elements import Node
 from tests.protocol import Lost, Visitor
@@ -164,12 +166,15 @@ async def class_at_once(url: str, learners: int, seconds: float) -> Tally:
     return tally
 
 
-def listening(url: str) -> psutil.Process:
-    """The process that answers at this address of this machine."""
+def answering(url: str) -> list[psutil.Process]:
+    """The page processes behind this address of this machine."""
     port = urlsplit(url).port
     for one in psutil.net_connections("tcp"):
         if one.status == psutil.CONN_LISTEN and one.laddr.port == port and one.pid:
-            return psutil.Process(one.pid)
+            found = psutil.Process(one.pid)
+            if found.name() != "haproxy":
+                return [found]
+            return [each for each in found.parent().children() if each != found]
     raise SystemExit(f"Nobody on this machine listens at {url}.")
 
 
@@ -182,11 +187,13 @@ def cpu(process: psutil.Process) -> float:
         return times.user + times.system
 
 
-def memory(app: psutil.Process) -> dict[str, float]:
+def memory(pages: list[psutil.Process]) -> dict[str, float]:
     """MB, by what the process is."""
-    found = {"page process": app.memory_info().rss / 1e6}
-    for child in app.children(recursive=True):
-        found[f"child {child.pid}"] = child.memory_info().rss / 1e6
+    found = {}
+    for number, page in enumerate(pages, 1):
+        found[f"page process {number}"] = page.memory_info().rss / 1e6
+        for child in page.children(recursive=True):
+            found[f"child {child.pid}"] = child.memory_info().rss / 1e6
     return found
 
 
@@ -196,12 +203,13 @@ def p(values: list[float], share: float) -> float:
 
 
 def crowd(url: str, learners: int, seconds: float) -> None:
-    app = listening(url)
-    asyncio.run(warm(url))
-    before, computed, start = memory(app), cpu(app), time.perf_counter()
+    pages = answering(url)
+    for _ in range(3 * len(pages) - 2):  # the proxy chooses by a visitor's name
+        asyncio.run(warm(url))
+    before, computed, start = memory(pages), sum(map(cpu, pages)), time.perf_counter()
     own = cpu(psutil.Process())
     tally = asyncio.run(class_at_once(url, learners, seconds))
-    wall, computed, own = time.perf_counter() - start, cpu(app) - computed, cpu(psutil.Process()) - own
+    wall, computed, own = time.perf_counter() - start, sum(map(cpu, pages)) - computed, cpu(psutil.Process()) - own
     acts = len(tally.controls) + len(tally.pages) + len(tally.first_pages)
     targets = ("150", "400") if learners > 30 else ("80", "400")
     began = f"{learners // 2} of them on Train, {tally.runs} of whom found a run to begin"
@@ -212,17 +220,15 @@ def crowd(url: str, learners: int, seconds: float) -> None:
     report(f"the first page, p95 of {len(tally.first_pages)}", p(tally.first_pages, 0.95), "ms", "")
     for page, values in sorted(tally.by_page.items(), key=lambda one: -statistics.median(one[1])):
         print(f"    {page}: p50 {p(values, 0.5):.0f}, p95 {p(values, 0.95):.0f} ms of {len(values)} controls")
-    report("CPU of the page process for each act", 1000 * computed / max(acts, 1), "ms", "")
-    report(
-        "CPU of the page process for each script, clocks' included", 1000 * computed / max(tally.scripts, 1), "ms", "10"
-    )
-    report("share of one core that the page process had", computed / wall, "", "")
+    report(f"CPU of {len(pages)} page process(es) for each act", 1000 * computed / max(acts, 1), "ms", "")
+    report("CPU for each script, clocks' included", 1000 * computed / max(tally.scripts, 1), "ms", "10")
+    report("share of one core that they had", computed / wall, "", "")
     report("share of one core that the learners had", own / wall, "", "")
     print(f"{tally.scripts} scripts, {tally.answers} answers to stages, {tally.received / 1e6:.0f} MB sent to learners")
     report("exceptions", sum(tally.exceptions.values()) + len(tally.lost), "", "1")
     for sentence, times in [*tally.exceptions.most_common(5), *Counter(tally.lost).most_common(5)]:
         print(f"    {times} x {sentence}")
-    after = memory(app)
+    after = memory(pages)
     for name, size in after.items():
         first = f"{before[name]:.0f} MB before" if name in before else "not there before"
         print(f"memory of {name}: {size:.0f} MB, {first}")
@@ -240,14 +246,19 @@ async def warm(url: str) -> None:
     await visitor.close()
 
 
+def a_server(home: Path, processes: int) -> Server:
+    return Server(home) if processes == 1 else Class(home, {"CLASS_PROCESSES": str(processes)})
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--learners", type=int, default=30)
     asked.add_argument("--seconds", type=float, default=40)
     asked.add_argument("--url", help="of a server that runs on this machine")
+    asked.add_argument("--processes", type=int, default=1, help="that serve pages, behind HAProxy if more than one")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        server = None if given.url else Server(Path(folder)).start()
+        server = None if given.url else a_server(Path(folder) / "home", given.processes).start()
         url = given.url or server.url  # type: ignore[union-attr]
         try:
             crowd(url, given.learners, given.seconds)

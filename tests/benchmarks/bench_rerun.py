@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks.bench_class import CROWD, another, controls, cpu, listening, p, warm
+from tests.benchmarks.bench_class import CROWD, another, answering, controls, cpu, p, warm
 from tests.benchmarks.bench_page import report
 from tests.browser.conftest import Server
 from tests.protocol import Visitor
@@ -22,7 +22,7 @@ from tests.protocol import Visitor
 
 async def table(url: str, times: int = 20) -> None:
     """CPU of the page process for a rerun by each control of each page, and for each clock."""
-    app = listening(url)
+    (app,) = answering(url)
     await warm(url)
     medians: dict[str, float] = {}
     print(f"\n| page | control | ms of CPU, median of {times} | 95 % |\n|---|---|---|---|")

@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import ROOT, Server
+from tests.browser.classroom import PAGES, Class
 from tests.browser.stages import button, lane, open_train, passed, picture, step
 from tests.runs.conftest import assert_ended_as_here
 from tests.waiting import alive, wait_until
-from vae_core.classroom import COOKIE, find_haproxy, free_ports
+from vae_core.classroom import COOKIE, find_haproxy
 from vae_core.runs.store import Store
 
 pytestmark = pytest.mark.skipif(
     find_haproxy() is None, reason="HAProxy is not installed: python -m tests.browser.chromium does it, where it can"
 )
-PAGES = ("page-1", "page-2")
-
-
-@dataclass
-class Class(Server):
-    """`make class`, as a server like the others; its log ends up in what a failed test says."""
-
-    environment: dict[str, str] = field(default_factory=lambda: {"CLASS_PROCESSES": "2"})
-
-    def start(self) -> Class:
-        (self.port,) = free_ports(1)
-        self.home.mkdir(parents=True)
-        log = (self.home / "server.log").open("ab")
-        variables = {**os.environ, "VAE_HOME": str(self.home), "CLASS_PORT": str(self.port), **self.environment}
-        command = [sys.executable, "-m", "vae_core.classroom"]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
-        wait_until(lambda: "The app answers" in self.log(), how=self.log)
-        wait_until(lambda: all(map(self.pages().get, PAGES)), how=self.log)
-        return self
-
-    def log(self) -> str:
-        return (self.home / "server.log").read_text()
-
-    def pages(self) -> dict[str, psutil.Process]:
-        """The page processes, by the name that the cookie gives them."""
-        settings = (self.home / f"haproxy-{self.port}.cfg").read_text()
-        ports = dict(re.findall(r":(\d+) cookie (page-\d+)$", settings, re.MULTILINE))
-        commands = [(one, one.cmdline()) for one in alive(self.family())]
-        return {ports[command[-1]]: one for one, command in commands if command and command[-1] in ports}
 
 
 @pytest.fixture
