@@ -231,8 +231,9 @@ class Visitor:
         if not self._run_fragments:
             self._clocks_seen = set()
             self.page_hash, self.main_hash = message.new_session.page_script_hash, message.new_session.main_script_hash
-        waiting = self._pending
-        if waiting and (not self._run_fragments or waiting.fragment in self._run_fragments):
+        waiting, ran = self._pending, {*self._run_fragments}
+        # A callback may have other fragments run than the one that the widget is in.
+        if waiting and (not ran or waiting.fragment in ran or not ran <= self._clocks.keys()):
             waiting.started = True
 
     def _navigate(self, message: ForwardMsg) -> None:

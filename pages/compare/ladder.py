@@ -18,6 +18,7 @@ from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
 
 
+@st.fragment(key="compare.ladder")
 def show_ladder(
     settings: PageSettings,
     engine: Engine,
@@ -38,6 +39,7 @@ def show_ladder(
     so_far = lambda rungs: f"k = {rungs[-1]['k']:,} so far: {_above(rungs[-1])}" if rungs else ""
     asked = Question("ladder", "Climb", climbed, {"k": k, "images": images, "levels": levels}, so_far)
     found = answers(engine, asked, specs, names)
+    settings.mirror()
     if found:
         _draw(specs, names, found)
         _table(names, found)

@@ -22,6 +22,7 @@ MOST_IMAGES, ACROSS = 1000, 3
 Found = Mapping[str, Any]  # the fields of a `Calibration`
 
 
+@st.fragment(key="compare.noise")
 def ask_noise(engine: Engine, specs: Sequence[RunSpec], names: Mapping[str, str], levels: int, words: Parts) -> None:
     """Both sections, from one measurement."""
     st.header("3. Does the noise fit?", anchor="noise")

@@ -16,6 +16,7 @@ from pages.compare.rates import show_rates
 from pages.compare.runs import CHOICE, choose, means_of, opened, short_names
 from pages.shared.address import PageSettings, Setting, whole
 from pages.shared.path import show_opening
+from pages.shared.predict import predict as ask
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
 from pages.shared.trained import read_run
@@ -40,7 +41,7 @@ SETTINGS = PageSettings(
 )
 
 
-@st.cache_data(max_entries=32, show_spinner="Counting pixels")
+@st.cache_resource(max_entries=32, show_spinner="Counting pixels")
 def known(canonical_json: str, levels: int, _spec: RunSpec) -> Baselines:
     return baselines(_spec, levels)
 
@@ -80,17 +81,12 @@ def all_means(
     return found
 
 
-def predict(specs: Sequence[RunSpec], names: Mapping[str, str]) -> str | None:
+def guess_of(specs: Sequence[RunSpec], names: Mapping[str, str]) -> str | None:
     options = [*(spec.id for spec in specs), SKIP]
     if SETTINGS["guess"] not in options:
         SETTINGS["guess"] = None  # of a run that is not among these
-    return st.pills(
-        "Predict first: which decoder gives the images the highest probability?",
-        options,
-        format_func=lambda run_id: names.get(run_id, "Just show me"),
-        wrap=True,
-        **SETTINGS.keep("guess"),
-    )
+    question = "Predict first: which decoder gives the images the highest probability?"
+    return ask(SETTINGS, "guess", question, options, lambda run_id: names.get(run_id, "Just show me"), "compare.told")
 
 
 def show(engine: Engine, specs: Sequence[RunSpec], first: DeltaGenerator) -> None:
@@ -118,7 +114,7 @@ def show(engine: Engine, specs: Sequence[RunSpec], first: DeltaGenerator) -> Non
 
 def first_screen(specs: Sequence[RunSpec], names: Mapping[str, str], scores: Mapping[str, Score], levels: int) -> None:
     figures = st.container()
-    guess = predict(specs, names)
+    guess = guess_of(specs, names)
     if guess is None:
         with figures:
             show_own(specs, names, scores, sorted(scores, key=lambda name: -scores[name].own))
@@ -131,7 +127,30 @@ def first_screen(specs: Sequence[RunSpec], names: Mapping[str, str], scores: Map
         show_bits(specs, names, scores, order, lines)
     with right:
         show_own(specs, names, scores, order)
-    say(specs, levels, scores, lines, names.get(guess, ""), words)
+    tell(specs, names, levels, scores, lines)
+
+
+@st.fragment(key="compare.told")
+def tell(
+    specs: Sequence[RunSpec], names: Mapping[str, str], levels: int, scores: Mapping[str, Score], lines: Baselines
+) -> None:
+    say(specs, levels, scores, lines, names.get(SETTINGS["guess"], ""), words)
+    SETTINGS.mirror()
+
+
+@st.fragment(key="compare")
+def show_page() -> None:
+    first = st.container()
+    st.markdown(words[""])
+    try:
+        chosen = choose(SETTINGS, engine)
+        if chosen:
+            show(engine, chosen, first)
+        else:
+            st.info("Choose at least one run that is here.", icon=":material/info:")
+    except (StoreError, DataError) as error:
+        st.error(str(error), icon=":material/hard_drive:")
+    SETTINGS.mirror()
 
 
 # The page ------------------------------------------------------------------------------------------------------------
@@ -141,16 +160,6 @@ engine = get_engine()
 words = page_words("compare")
 show_title("compare", "Which decoder gives the image the most probability?")
 show_opening("compare")
-first = st.container()
-st.markdown(words[""])
-try:
-    chosen = choose(SETTINGS, engine)
-    if chosen:
-        show(engine, chosen, first)
-    else:
-        st.info("Choose at least one run that is here.", icon=":material/info:")
-except (StoreError, DataError) as error:
-    st.error(str(error), icon=":material/hard_drive:")
-SETTINGS.mirror()
+show_page()
 ending(words)
 show_engine_state(engine)

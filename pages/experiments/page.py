@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from pages.experiments import floor, grey, sigma
 from pages.shared.address import PageSettings, choice
 from pages.shared.again import train_again
 from pages.shared.path import show_opening
+from pages.shared.predict import predict
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
-from pages.shared.words import ending, page_words
+from pages.shared.words import and_then, just_seen, page_words
 from vae_core.errors import StoreError
 from vae_core.lessons.experiments import Row
 
@@ -27,12 +31,15 @@ SETTINGS = PageSettings(
 WORDS = page_words("experiments")
 
 
-def predict(question: str, guesses: dict[str, str], name: str) -> str | None:
-    """The reader's guess, or nothing as long as there is none."""
-    guess: str | None = st.pills(
-        question, list(guesses), format_func=guesses.__getitem__, wrap=True, **SETTINGS.keep(name)
-    )
-    return guess
+def ask(question: str, guesses: dict[str, str], name: str) -> bool:
+    """Whether there is a guess."""
+    return predict(SETTINGS, name, question, list(guesses), guesses.__getitem__, "experiments.told") is not None
+
+
+@st.fragment(key="experiments.told")
+def tell(reveal: Callable[[str], None], name: str) -> None:
+    reveal(SETTINGS[name])
+    SETTINGS.mirror()
 
 
 def again(rows: dict[str, Row], name: str) -> None:
@@ -44,40 +51,53 @@ def again(rows: dict[str, Row], name: str) -> None:
         st.error(str(error), icon=":material/hard_drive:")
 
 
-def show_floor() -> str | None:
+def show_floor() -> bool:
     st.markdown(WORDS["The floor"])
-    guess = predict(floor.QUESTION, floor.GUESSES, "floor")
-    floor.show_charts(floor.ROWS, revealed=guess is not None)
+    revealed = ask(floor.QUESTION, floor.GUESSES, "floor")
+    floor.show_charts(floor.ROWS, revealed)
     st.caption(WORDS["The price"])
-    if guess is not None:
-        floor.show_reveal(floor.ROWS, guess)
+    if revealed:
+        tell(partial(floor.show_reveal, floor.ROWS), "floor")
         floor.show_details(floor.ROWS)
         again(floor.ROWS, "floor")
-    return guess
+    return revealed
 
 
-def show_grey() -> str | None:
+def show_grey() -> bool:
     st.markdown(WORDS["Grey pixels"])
-    guess = predict(grey.QUESTION, grey.GUESSES, "grey")
-    if guess is not None:
+    revealed = ask(grey.QUESTION, grey.GUESSES, "grey")
+    if revealed:
         grey.show_prices(grey.ROWS)
-        grey.show_reveal(grey.ROWS, guess)
+        tell(partial(grey.show_reveal, grey.ROWS), "grey")
     grey.show_numbers(grey.ROWS)
-    if guess is not None:
+    if revealed:
         grey.show_details(grey.ROWS)
         again(grey.ROWS, "grey")
-    return guess
+    return revealed
 
 
-def show_sigma() -> str | None:
+def show_sigma() -> bool:
     st.markdown(WORDS["Which sigma"])
-    guess = predict(sigma.QUESTION, sigma.GUESSES, "sigma")
-    sigma.show_charts(revealed=guess is not None)
-    if guess is not None:
-        sigma.show_reveal(guess)
+    revealed = ask(sigma.QUESTION, sigma.GUESSES, "sigma")
+    sigma.show_charts(revealed)
+    if revealed:
+        tell(sigma.show_reveal, "sigma")
         sigma.show_details()
         again(sigma.ROWS, "sigma")
-    return guess
+    return revealed
+
+
+@st.fragment(key="experiments")
+def show() -> None:
+    SETTINGS.one_of("experiment", "Experiment", label_visibility="collapsed")
+    revealed = {"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()
+    SETTINGS.mirror()
+    if revealed:
+        seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
+        just_seen(WORDS[f"What you just saw of {seen}"])
+    else:
+        st.caption("Choose one answer, and the rest appears. Nothing is counted.")
+        just_seen(WORDS["What you just saw"])  # which does not tell what is to be predicted
 
 
 # The page ------------------------------------------------------------------------------------------------------------
@@ -86,13 +106,6 @@ SETTINGS.follow()
 engine = get_engine()
 show_title("experiments", "Three experiments")
 show_opening("experiments")
-SETTINGS.one_of("experiment", "Experiment", label_visibility="collapsed")
-shown = {"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()
-SETTINGS.mirror()
-if shown:  # before, it would tell what is to be predicted
-    seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
-    WORDS["What you just saw"] = WORDS[f"What you just saw of {seen}"]
-if not shown:
-    st.caption("Choose one answer, and the rest appears. Nothing is counted.")
-ending(WORDS)
+show()
+and_then(WORDS)
 show_engine_state(engine)

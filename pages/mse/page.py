@@ -14,6 +14,7 @@ from pages.shared.held_out import choose_image
 from pages.shared.naming import BADGES
 from pages.shared.numbers import nats, scientific
 from pages.shared.path import show_opening
+from pages.shared.predict import predict
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
 from pages.shared.trained import vae_of
@@ -22,6 +23,7 @@ from pages.shared.words import ending, page_words
 from vae_core.errors import CheckpointError, StoreError
 from vae_core.lessons.mse import (
     HeldOut,
+    Summary,
     fit,
     fits,
     held_out,
@@ -113,6 +115,7 @@ def show_value(x: Tensor, mu: Tensor) -> None:
         )
 
 
+@st.fragment(key="mse.sigma")
 def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
     st.header("2. Which σ do the residuals ask for?", anchor="sigma")
     st.markdown(WORDS["A sigma to drag"])
@@ -156,22 +159,25 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
         f"two groups would save **{nats(saved_by_two_sigmas(residual, never_lit))}** nats more on this image. The "
         "learned variance goes further, with a σ for each pixel."
     )
+    SETTINGS.mirror()
 
 
 # Whole runs ----------------------------------------------------------------------------------------------------------
 
 
+@st.fragment(key="mse.training")
 def show_training() -> None:
     st.header("3. What it does to training", anchor="training")
     st.markdown(WORDS["What it does to training"])
     question = "Predict first: what happens to the KL when the fixed σ is made smaller?"
-    guess = st.pills(question, list(GUESSES), format_func=GUESSES.__getitem__, wrap=True, **SETTINGS.keep("guess"))
+    guess = predict(SETTINGS, "guess", question, list(GUESSES), GUESSES.__getitem__, "mse.told")
+    SETTINGS.mirror()
     if guess is None:
         st.caption("Choose one, and the runs appear. Nothing is counted.")
         return
     try:
         found = summaries(engine.store)
-        show_kl(found, said="" if guess == "skip" else guess)
+        tell(found)
         show_runs(found, WORDS)
         st.markdown(WORDS["Check it"])
         show_again(found, engine)
@@ -181,6 +187,30 @@ def show_training() -> None:
         st.error(str(error), icon=":material/hard_drive:")
 
 
+@st.fragment(key="mse.told")
+def tell(found: dict[str, Summary]) -> None:
+    guess = SETTINGS["guess"]
+    show_kl(found, said="" if guess == "skip" else guess)
+    SETTINGS.mirror()
+
+
+@st.fragment(key="mse.image")
+def show_image() -> None:
+    chosen = st.container(horizontal=True, vertical_alignment="top")  # what is chosen and its pictures: on one screen
+    with chosen:
+        number = choose_image(SETTINGS, data.labels, by_class="The first of digit")
+    try:
+        mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
+    except (CheckpointError, StoreError) as error:
+        st.error(str(error), icon=":material/broken_image:")
+        st.stop()
+    with chosen:
+        show_pictures(data.x[number], mean)
+    st.markdown(WORDS[""])
+    show_value(data.x[number], mean)
+    show_sigma(data.x[number], mean, data.never_lit)
+
+
 # The page ------------------------------------------------------------------------------------------------------------
 
 SETTINGS.follow()
@@ -188,20 +218,7 @@ engine = get_engine()
 show_title("mse", "MSE is a Gaussian; ½·SSE is N(μ, I)")
 show_opening("mse")
 data = images()
-chosen = st.container(horizontal=True, vertical_alignment="top")  # what is chosen and its pictures: on one screen
-with chosen:
-    number = choose_image(SETTINGS, data.labels, by_class="The first of digit")
-try:
-    mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
-except (CheckpointError, StoreError) as error:
-    st.error(str(error), icon=":material/broken_image:")
-    st.stop()
-with chosen:
-    show_pictures(data.x[number], mean)
-st.markdown(WORDS[""])
-show_value(data.x[number], mean)
-show_sigma(data.x[number], mean, data.never_lit)
+show_image()
 show_training()
-SETTINGS.mirror()
 ending(WORDS)
 show_engine_state(engine)

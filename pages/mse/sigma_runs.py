@@ -33,7 +33,7 @@ def summaries(store: Store) -> dict[str, Summary]:
     return {name: _summary(spec.id, spec, store) for name, spec in RUNS.items()}
 
 
-@st.cache_data(max_entries=2 * len(RUNS), show_spinner="Evaluating the shipped runs on their held-out images")
+@st.cache_resource(max_entries=2 * len(RUNS), show_spinner="Evaluating the shipped runs on their held-out images")
 def _summary(spec_id: str, _spec: RunSpec, _store: Store) -> Summary:
     return summarise(vae_of(_spec, _store))
 

@@ -10,6 +10,7 @@ from pages.shared.columns import columns
 from pages.shared.links import page_link
 from pages.shared.naming import badge, ln_p_is, title
 from pages.shared.words import explanation
+from pages.train.form import EXPLAINED, chosen_specs
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.likelihoods.base import uniform_bits
 from vae_core.spec import LIVE_IMAGES, RunSpec
@@ -21,8 +22,12 @@ KINDS = {
 }
 
 
-def explain(specs: Mapping[str, RunSpec]) -> None:
-    """The specs differ in their likelihood alone."""
+@st.fragment(key=EXPLAINED)
+def explain() -> None:
+    """Runs again when one of the settings that it is about has changed."""
+    specs, _ = chosen_specs()
+    if not specs:
+        return
     st.markdown(
         "The loss is −E[ln p(x|z,w)] + β·KL. That is how badly a z drawn from the encoder's q(z|x) explains x, on "
         "average, estimated with L draws, plus how far q(z|x) is from the prior N(0, I). Minus the loss at β = 1 is "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -20,6 +21,8 @@ from vae_core.values import Choice, Real, read
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
 GONE = "train.gone"  # in this visitor's session: the link names a run that was removed
+EXPLAINED = "train.explained"  # the fragment below the stage, and the settings that it is about
+EXPLAINS = {"dataset", "binarize", "dequantize", *(name for kind in LIKELIHOODS.values() for name in kind.settings)}
 WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260}
 
 
@@ -41,6 +44,7 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str]:
             selection_mode="multi",
             format_func=_called,
             wrap=True,
+            on_change=explain_anew,
             **TRAIN_SETTINGS.keep("decoders"),
         )
     with st.popover("Settings", icon=":material/tune:", width="content"):
@@ -52,22 +56,33 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str]:
             for name in SETTINGS:
                 if name not in ABOVE:
                     _widget(name)
-        specs, refused = _specs()
+        specs, refused = chosen_specs()
         if specs:
             st.caption(_cost(list(specs.values())))
     TRAIN_SETTINGS.mirror()
     return specs, refused
 
 
+def explain_anew() -> None:
+    st.rerun(["train", EXPLAINED])
+
+
 def _called(key: str) -> str:
     """What the lane of this decoder is called, with the settings there are now."""
     settings = {name: TRAIN_SETTINGS[name] for name in LIKELIHOODS[key].settings}
-    return title(RunSpec(dataset=TRAIN_SETTINGS["dataset"], likelihood=key, **settings))
+    return _name(TRAIN_SETTINGS["dataset"], key, tuple(settings.items()))
+
+
+@lru_cache(maxsize=256)
+def _name(dataset: str, key: str, settings: tuple[tuple[str, Any], ...]) -> str:
+    return title(RunSpec(dataset=dataset, likelihood=key, **dict(settings)))
 
 
 def _widget(name: str, **look: Any) -> None:
     about, rule, kept = SETTINGS[name], SETTINGS[name].rule, TRAIN_SETTINGS.keep(name)
     how: dict[str, Any] = {"help": about.help, "width": WIDTHS.get(name, 140), **look}
+    if name in EXPLAINS:
+        how["on_change"] = explain_anew
     if isinstance(rule, Choice):
         st.selectbox(about.label, list(rule.options), format_func=rule.called, **how, **kept)
     elif isinstance(rule, Real):
@@ -76,7 +91,8 @@ def _widget(name: str, **look: Any) -> None:
         st.text_input(about.label, **how, **kept)
 
 
-def _specs() -> tuple[dict[str, RunSpec], str]:
+def chosen_specs() -> tuple[dict[str, RunSpec], str]:
+    """As `form` returns them."""
     chosen = [key for key in LIKELIHOODS if key in TRAIN_SETTINGS["decoders"]]
     if not chosen:
         return {}, "Choose at least one decoder to train."

@@ -95,8 +95,8 @@ def test_only_sigma_1_is_called_identity_covariance(open_page) -> None:
 
 def test_start_draws_another_sample(open_page) -> None:
     page = open_page("start")
-    assert "draw 1 of 4" in text(page)
-    assert "draw 2 of 4" in text(press(page, "Draw another sample"))
+    assert "Draw 1 of 4" in text(page)
+    assert "Draw 2 of 4" in text(press(page, "Draw another sample"))
 
 
 # The Train page ------------------------------------------------------------------------------------------------------
