@@ -50,7 +50,7 @@ try:
     if refused:
         st.error(refused, icon=":material/block:")
     show_trouble()
-    if long and {"", "stopped"} & {*drawn}:  # to be begun, or gone on with
+    if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
         st.caption(f":material/groups: {long}")
     if specs:
         bits = TRAIN_SETTINGS["units"] == "bits"

@@ -11,7 +11,7 @@ from vae_core.runs.store import Store
 from vae_core.runs.turns import SLICE_SECONDS
 from vae_core.spec import NOMINAL_FLOPS, NOMINAL_STEP_SECONDS, RunSpec, cost
 
-LONG_SECONDS = 60.0  # of one core; beyond that others notice, and it is told what it is to them
+LONG_SECONDS = 90.0  # of one core; beyond that others notice, and it is told what it is to them
 MEASURED = 8  # runs; the newest say how fast it goes here
 
 
