@@ -134,6 +134,21 @@ def first_screen(specs: Sequence[RunSpec], names: Mapping[str, str], scores: Map
     say(specs, levels, scores, lines, names.get(guess, ""), words)
 
 
+@st.fragment(key="compare")
+def show_page() -> None:
+    first = st.container()
+    st.markdown(words[""])
+    try:
+        chosen = choose(SETTINGS, engine)
+        if chosen:
+            show(engine, chosen, first)
+        else:
+            st.info("Choose at least one run that is here.", icon=":material/info:")
+    except (StoreError, DataError) as error:
+        st.error(str(error), icon=":material/hard_drive:")
+    SETTINGS.mirror()
+
+
 # The page ------------------------------------------------------------------------------------------------------------
 
 SETTINGS.follow(opened)
@@ -141,16 +156,6 @@ engine = get_engine()
 words = page_words("compare")
 show_title("compare", "Which decoder gives the image the most probability?")
 show_opening("compare")
-first = st.container()
-st.markdown(words[""])
-try:
-    chosen = choose(SETTINGS, engine)
-    if chosen:
-        show(engine, chosen, first)
-    else:
-        st.info("Choose at least one run that is here.", icon=":material/info:")
-except (StoreError, DataError) as error:
-    st.error(str(error), icon=":material/hard_drive:")
-SETTINGS.mirror()
+show_page()
 ending(words)
 show_engine_state(engine)

@@ -10,7 +10,7 @@ from pages.shared.again import train_again
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
-from pages.shared.words import ending, page_words
+from pages.shared.words import and_then, just_seen, page_words
 from vae_core.errors import StoreError
 from vae_core.lessons.experiments import Row
 
@@ -80,19 +80,25 @@ def show_sigma() -> str | None:
     return guess
 
 
+@st.fragment(key="experiments")
+def show() -> None:
+    SETTINGS.one_of("experiment", "Experiment", label_visibility="collapsed")
+    shown = {"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()
+    SETTINGS.mirror()
+    if shown is None:
+        st.caption("Choose one answer, and the rest appears. Nothing is counted.")
+        just_seen(WORDS["What you just saw"])  # the rest would tell what is to be predicted
+    else:
+        seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
+        just_seen(WORDS[f"What you just saw of {seen}"])
+
+
 # The page ------------------------------------------------------------------------------------------------------------
 
 SETTINGS.follow()
 engine = get_engine()
 show_title("experiments", "Three experiments")
 show_opening("experiments")
-SETTINGS.one_of("experiment", "Experiment", label_visibility="collapsed")
-shown = {"floor": show_floor, "grey": show_grey, "sigma": show_sigma}[SETTINGS["experiment"]]()
-SETTINGS.mirror()
-if shown:  # before, it would tell what is to be predicted
-    seen = {"floor": "the floor", "grey": "grey pixels", "sigma": "sigma"}[SETTINGS["experiment"]]
-    WORDS["What you just saw"] = WORDS[f"What you just saw of {seen}"]
-if not shown:
-    st.caption("Choose one answer, and the rest appears. Nothing is counted.")
-ending(WORDS)
+show()
+and_then(WORDS)
 show_engine_state(engine)

@@ -91,16 +91,21 @@ def show(specs: list[RunSpec], decoders: DeltaGenerator) -> None:
         views[view](run, SETTINGS, words)
 
 
+@st.fragment(key="latent")
+def show_page() -> None:
+    try:
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            decoders = st.container(width="content")
+            specs = choose_trained(SETTINGS, engine)
+        if specs:
+            show(specs, decoders)
+    except StoreError as error:
+        st.error(str(error), icon=":material/hard_drive:")
+    SETTINGS.mirror()
+
+
 show_title("latent", "Latent space")
 show_opening("latent", words[""])
-try:
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        decoders = st.container(width="content")
-        specs = choose_trained(SETTINGS, engine)
-    if specs:
-        show(specs, decoders)
-except StoreError as error:
-    st.error(str(error), icon=":material/hard_drive:")
-SETTINGS.mirror()
+show_page()
 ending(words)
 show_engine_state(engine)

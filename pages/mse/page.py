@@ -161,11 +161,13 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
 # Whole runs ----------------------------------------------------------------------------------------------------------
 
 
+@st.fragment(key="mse.training")
 def show_training() -> None:
     st.header("3. What it does to training", anchor="training")
     st.markdown(WORDS["What it does to training"])
     question = "Predict first: what happens to the KL when the fixed σ is made smaller?"
     guess = st.pills(question, list(GUESSES), format_func=GUESSES.__getitem__, wrap=True, **SETTINGS.keep("guess"))
+    SETTINGS.mirror()
     if guess is None:
         st.caption("Choose one, and the runs appear. Nothing is counted.")
         return
@@ -181,6 +183,24 @@ def show_training() -> None:
         st.error(str(error), icon=":material/hard_drive:")
 
 
+@st.fragment(key="mse.image")
+def show_image() -> None:
+    chosen = st.container(horizontal=True, vertical_alignment="top")  # what is chosen and its pictures: on one screen
+    with chosen:
+        number = choose_image(SETTINGS, data.labels, by_class="The first of digit")
+    try:
+        mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
+    except (CheckpointError, StoreError) as error:
+        st.error(str(error), icon=":material/broken_image:")
+        st.stop()
+    with chosen:
+        show_pictures(data.x[number], mean)
+    st.markdown(WORDS[""])
+    show_value(data.x[number], mean)
+    show_sigma(data.x[number], mean, data.never_lit)
+    SETTINGS.mirror()
+
+
 # The page ------------------------------------------------------------------------------------------------------------
 
 SETTINGS.follow()
@@ -188,20 +208,7 @@ engine = get_engine()
 show_title("mse", "MSE is a Gaussian; ½·SSE is N(μ, I)")
 show_opening("mse")
 data = images()
-chosen = st.container(horizontal=True, vertical_alignment="top")  # what is chosen and its pictures: on one screen
-with chosen:
-    number = choose_image(SETTINGS, data.labels, by_class="The first of digit")
-try:
-    mean = reconstruct(vae_of(IDENTITY, engine.store), data.x[number])
-except (CheckpointError, StoreError) as error:
-    st.error(str(error), icon=":material/broken_image:")
-    st.stop()
-with chosen:
-    show_pictures(data.x[number], mean)
-st.markdown(WORDS[""])
-show_value(data.x[number], mean)
-show_sigma(data.x[number], mean, data.never_lit)
+show_image()
 show_training()
-SETTINGS.mirror()
 ending(WORDS)
 show_engine_state(engine)

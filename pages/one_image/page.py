@@ -84,6 +84,47 @@ def explained(spec: RunSpec) -> str:
     return decoder_words(spec.likelihood)["One image"]
 
 
+@st.fragment(key="one_image")
+def show() -> None:
+    st.header("Which pixels cost how many nats", anchor="map")
+    try:
+        specs = choose_runs(SETTINGS, engine)
+        vaes = {}
+        for spec in specs:
+            try:
+                vaes[spec.likelihood] = vae_of(spec, engine.store)
+            except CheckpointError as error:
+                offer_again(spec, error, engine)
+        if vaes:
+            spec = next(vae.spec for vae in vaes.values())  # the others differ in p(x|z,w) alone: the same images
+            side = math.isqrt(spec.n_pixels)
+            number, seed = choose(spec)
+            x = image(spec, number)
+            views = [(vae.spec, pixels(vae, number, seed)) for vae in vaes.values()]
+    except (StoreError, DataError) as error:
+        st.error(str(error), icon=":material/hard_drive:")
+        vaes = {}
+
+    if vaes:
+        pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
+        pixel_map(x.numpy(), views, pixel_number(side), pick)
+        st.markdown(words["Intro"])
+        st.markdown(words["The map"])
+        for (spec, _), column in zip(views, columns(len(views))):
+            column.markdown(f"**{title(spec)}.** {explained(spec)}")
+
+        st.header("The Monte-Carlo estimate of the ELBO", anchor="estimate")
+        st.markdown(words["The estimate"])
+        choose_draws(SETTINGS)
+        for vae, column in zip(vaes.values(), columns(len(vaes))):
+            with column, st.container(border=True):
+                found = estimated(vae, number, SETTINGS["L"], SETTINGS["draw"])
+                show_estimate(vae.spec, found, pixels(vae, number, None).total)
+        st.markdown(words["The charts"])
+        st.markdown(words["The standard error"])
+    SETTINGS.mirror()
+
+
 # The page ------------------------------------------------------------------------------------------------------------
 
 SETTINGS.follow()
@@ -91,42 +132,6 @@ words = page_words("one_image")
 engine = get_engine()
 show_title("one_image", "One image")
 show_opening("one_image")
-st.header("Which pixels cost how many nats", anchor="map")
-try:
-    specs = choose_runs(SETTINGS, engine)
-    vaes = {}
-    for spec in specs:
-        try:
-            vaes[spec.likelihood] = vae_of(spec, engine.store)
-        except CheckpointError as error:
-            offer_again(spec, error, engine)
-    if vaes:
-        spec = next(vae.spec for vae in vaes.values())  # the others differ in p(x|z,w) alone: the same images
-        side = math.isqrt(spec.n_pixels)
-        number, seed = choose(spec)
-        x = image(spec, number)
-        views = [(vae.spec, pixels(vae, number, seed)) for vae in vaes.values()]
-except (StoreError, DataError) as error:
-    st.error(str(error), icon=":material/hard_drive:")
-    vaes = {}
-
-if vaes:
-    pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
-    pixel_map(x.numpy(), views, pixel_number(side), pick)
-    st.markdown(words["Intro"])
-    st.markdown(words["The map"])
-    for (spec, _), column in zip(views, columns(len(views))):
-        column.markdown(f"**{title(spec)}.** {explained(spec)}")
-
-    st.header("The Monte-Carlo estimate of the ELBO", anchor="estimate")
-    st.markdown(words["The estimate"])
-    choose_draws(SETTINGS)
-    for vae, column in zip(vaes.values(), columns(len(vaes))):
-        with column, st.container(border=True):
-            found = estimated(vae, number, SETTINGS["L"], SETTINGS["draw"])
-            show_estimate(vae.spec, found, pixels(vae, number, None).total)
-    st.markdown(words["The charts"])
-    st.markdown(words["The standard error"])
-SETTINGS.mirror()
+show()
 ending(words)
 show_engine_state(engine)

@@ -167,21 +167,26 @@ def show_code() -> None:
     )
 
 
+@st.fragment(key="one_pixel")
+def show() -> None:
+    left, right = st.columns([1, 2], gap="medium")
+    with left:
+        ask()
+    with right:
+        if SETTINGS["question"] == "softmax":
+            FOUR_PIXELS(key="four_pixels")
+        else:
+            picture()
+    SETTINGS.mirror()
+    st.caption(words["How to use it"])
+    st.header("The same from the core")
+    st.markdown(words["The same from the core"])
+    show_code()
+
+
 SETTINGS.follow()
 words = page_words("one_pixel")
 show_title("one_pixel", "One pixel")
-left, right = st.columns([1, 2], gap="medium")
-with left:
-    ask()
-with right:
-    if SETTINGS["question"] == "softmax":
-        FOUR_PIXELS(key="four_pixels")
-    else:
-        picture()
-SETTINGS.mirror()
-st.caption(words["How to use it"])
-st.header("The same from the core")
-st.markdown(words["The same from the core"])
-show_code()
+show()
 ending(words)
 show_engine_state(get_engine())

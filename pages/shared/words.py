@@ -89,8 +89,17 @@ def _term(term: str, text: str, terms: dict[str, str]) -> str:
 
 def ending(words: Parts) -> None:
     """How each page ends: what was just seen, what comes next, its source, and the line of code; and the glossary."""
+    just_seen(words["What you just saw"])
+    and_then(words)
+
+
+def just_seen(what: str) -> None:
     st.divider()
-    st.markdown(words["What you just saw"])
+    st.markdown(what)
+
+
+def and_then(words: Parts) -> None:
+    """The ending after what was just seen."""
     show_next(words.path.stem)
     st.caption(words["Source and code"])
     show_glossary()

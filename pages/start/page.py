@@ -12,7 +12,7 @@ from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import go_to, minutes, on_tour, show_title, tour_begun
 from pages.shared.train_link import TRAIN, link_to
 from pages.shared.words import explanation, show_glossary
-from vae_core.lessons.start import N_DRAWS, load_examples
+from vae_core.lessons.start import N_DRAWS, Example, load_examples
 from vae_core.likelihoods import LIKELIHOODS, Support
 from vae_core.shipped import SPECS
 from vae_core.tiles import png
@@ -39,37 +39,46 @@ def doors() -> None:
             go_to(begun)
 
 
+@st.fragment(key="examples")
+def show_examples() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        digit = SETTINGS.one_of("digit", "A held-out digit x", label_visibility="collapsed")
+        st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
+        draw = st.session_state.get("draw", 0)
+        st.caption(f"Draw {draw + 1} of {N_DRAWS}.", width="content")
+    SETTINGS.mirror()
+    for (key, under), column in zip(examples.items(), st.columns(len(examples), border=True)):
+        with column:
+            show(key, digit, under[digit], draw)
+
+
+def show(key: str, digit: int, example: Example, draw: int) -> None:
+    """The digit under one decoder."""
+    name, likelihood = title(SPECS[key]), LIKELIHOODS[key]
+    clipped = ", clipped" * (likelihood.support is Support.REAL)  # a coin's sample is black and white already
+    st.markdown(f"**{name}**")
+    st.image(
+        [enlarged(png(image[None])) for image in (inputs[digit], example.mean, example.samples[draw])],
+        caption=["input x", "mean of p(x|z,w)", f"one sample{clipped}"],
+        width=84,
+        alt=[
+            f"The held-out digit {digit}",
+            f"The mean of p(x|z,w) under {name}",
+            f"A draw from p(x|z,w) under {name}{clipped}{' for display' if clipped else ''}",
+        ],
+    )
+    # In the text, a formula breaks where its line is full; displayed, it would be cut.
+    st.markdown(
+        f"ln p(x|z,w) = **{nats(example.log_prob)}** nats  \n{badge(SPECS[key])}\n\n"
+        f"$\\displaystyle {likelihood.symbol}$  \n${likelihood.link}$\n\n{explanation(key)[0]}"
+    )
+
+
 show_title("start", "What exactly is ln p(x|z,w)?")
 show_opening("start", "**ln p(x|z,w)** is the log of the probability, or density, it gives to an image x.")
 if not on_tour():
     doors()
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    digit = SETTINGS.one_of("digit", "A held-out digit x", label_visibility="collapsed")
-    st.button("Draw another sample", on_click=draw_again, icon=":material/casino:")
-SETTINGS.mirror()
-draw = st.session_state.get("draw", 0)
-for (key, under), column in zip(examples.items(), st.columns(len(examples))):
-    name, example = title(SPECS[key]), under[digit]
-    real = LIKELIHOODS[key].support is Support.REAL  # a coin's sample is black and white already
-    with column, st.container(border=True):
-        st.markdown(f"**{name}**")
-        pictures = [
-            (inputs[digit], "input x", f"The held-out digit {digit}"),
-            (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
-            (
-                example.samples[draw],
-                f"one sample{', clipped' * real}",
-                f"A draw from p(x|z,w) under {name}{', clipped for display' * real}",
-            ),
-        ]
-        with st.container(horizontal=True, gap="small"):
-            for image, caption, alt in pictures:
-                st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
-        st.markdown(f"ln p(x|z,w) = **{nats(example.log_prob)}** nats  \n{badge(SPECS[key])}")
-        likelihood = LIKELIHOODS[key]
-        # In the text, a formula breaks where its line is full; displayed, it would be cut.
-        st.markdown(f"$\\displaystyle {likelihood.symbol}$  \n${likelihood.link}$")
-        st.markdown(explanation(key)[0])
+show_examples()
 if st.button("Train them yourself", icon=":material/model_training:"):
     st.switch_page(TRAIN, query_params=link_to(list(SPECS.values())))
 st.markdown(
@@ -85,7 +94,7 @@ st.markdown(
 st.caption(
     "Each decoder was trained before shipping on the same 4,000 black-and-white MNIST digits, with the settings that "
     "*Train them yourself* opens; z is the encoder's mean. Gaussian means and samples are clipped to [0,1] for "
-    f"display; this is draw {draw + 1} of {N_DRAWS} made then. Remake all of it with `python -m vae_core ship`. "
+    f"display; the {N_DRAWS} draws were made then. Remake all of it with `python -m vae_core ship`. "
     "Source: Kingma & Welling 2013 (arXiv 1312.6114), appendix C. Code: `log_prob` in `vae_core/likelihoods/`."
 )
 show_next("start")

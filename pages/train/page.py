@@ -39,30 +39,35 @@ def set_units(bits: bool) -> None:
     TRAIN_SETTINGS["units"] = "bits" if bits else "own"
 
 
+@st.fragment(key="train")
+def show() -> None:
+    toolbar = st.container(horizontal=True, vertical_alignment="bottom")
+    try:
+        with toolbar:
+            specs, refused, long = form(engine.store)
+            more = how_much_longer(list(specs.values()))
+            drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
+            show_engine_state(engine, told=bool(specs))
+        if refused:
+            st.error(refused, icon=":material/block:")
+        show_trouble()
+        if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
+            st.caption(f":material/groups: {long}")
+        if specs:
+            bits = TRAIN_SETTINGS["units"] == "bits"
+            lanes = {title(spec): spec for spec in specs.values()}
+            stage(lanes, drawn, "train.stage", adds("train"), bits, set_units)
+            show_ends(engine.store, lanes)
+            if set(drawn) == {"done"}:
+                leads_on(list(specs.values()))
+            explain(specs)
+    except StoreError as error:
+        st.error(str(error), icon=":material/hard_drive:")
+        st.stop()
+
+
 show_title("train", "Train decoders side by side")
-toolbar = st.container(horizontal=True, vertical_alignment="bottom")
-try:
-    with toolbar:
-        specs, refused, long = form(engine.store)
-        more = how_much_longer(list(specs.values()))
-        drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
-        show_engine_state(engine, told=bool(specs))
-    if refused:
-        st.error(refused, icon=":material/block:")
-    show_trouble()
-    if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
-        st.caption(f":material/groups: {long}")
-    if specs:
-        bits = TRAIN_SETTINGS["units"] == "bits"
-        lanes = {title(spec): spec for spec in specs.values()}
-        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units)
-        show_ends(engine.store, lanes)
-        if set(drawn) == {"done"}:
-            leads_on(list(specs.values()))
-        explain(specs)
-except StoreError as error:
-    st.error(str(error), icon=":material/hard_drive:")
-    st.stop()
+show()
 st.caption(
     "Same settings, same result: a run is kept and found again by its settings, so this page's address reopens it. "
     "Change the seed for another run. Formulas: Kingma & Welling 2013 (arXiv 1312.6114). "
