@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,9 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
 
 
-def ended(store: Store, seed: int, times: float) -> None:
+def ended(store: Store, seed: int, times: float, **settings: Any) -> None:
     """A run of the default kind that took so many times as long as `cost` expects of it."""
-    spec = RunSpec(seed=seed)
+    spec = RunSpec(seed=seed, **settings)
     step_seconds = times * (cost(spec).step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS)
     store.queue(spec)
     store.add_snapshot(spec, progress(spec.total_steps))
@@ -100,3 +101,8 @@ def test_others_are_those_whom_this_learner_does_not_share_a_run_with(store: Sto
 def test_what_is_fast_here_is_not_long(store: Store) -> None:
     ended(store, 0, 0.1)
     assert forecast(store, [LONG], "ann")[1] == ""
+
+
+def test_a_run_of_a_few_steps_measures_nothing(store: Store) -> None:
+    ended(store, 0, 14.0, dataset="digits", hidden=(8,), epochs=2)
+    assert measured_pace(store) is None

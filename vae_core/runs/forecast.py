@@ -13,6 +13,7 @@ from vae_core.spec import NOMINAL_FLOPS, NOMINAL_STEP_SECONDS, RunSpec, cost
 
 LONG_SECONDS = 90.0  # of one core; beyond that others notice, and it is told what it is to them
 MEASURED = 8  # runs; the newest say how fast it goes here
+LEAST_MEASURED = 1.0  # second expected of a run's steps: the first ones of all are slow
 
 
 def forecast(store: Store, specs: Sequence[RunSpec], learner: str) -> tuple[str, str]:
@@ -52,6 +53,8 @@ def measured_pace(store: Store) -> float | None:
         spec = spec_of(row["spec"])
         if spec is not None and isinstance(row["speed"], float) and row["speed"] > 0:
             expected = cost(spec).step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS
+            if expected * spec.total_steps < LEAST_MEASURED:
+                continue
             images = min(spec.batch_size, spec.n_training)
             paces.append(images / row["speed"] / expected)
     return median(paces) if paces else None
