@@ -43,3 +43,13 @@ def test_every_page_process_is_in_both_halves_of_the_configuration() -> None:
     for number, port in ((1, 9001), (2, 9002)):
         assert text.count(f"    server page-{number} 127.0.0.1:{port} cookie page-{number}\n") == 2
     assert "$" not in text
+
+
+@pytest.mark.parametrize(
+    ("word", "told"), [("", "set VAE_WORD so that only who knows"), ("secret", "VAE_WORD is set, so only who knows")]
+)
+def test_a_class_that_others_reach_tells_of_the_word(word: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_WORD", word)
+    said = classroom.open_to_others("0.0.0.0:8501")
+    assert told in said and "0.0.0.0:8501" in said and "not encrypted" in said
+    assert "secret" not in said

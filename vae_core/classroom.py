@@ -35,10 +35,14 @@ NO_HAPROXY = (
     "one page process with make run."
 )
 OPEN = (
-    "Whoever can reach {where} can open the app and train on this machine. What they send is not encrypted: on a "
+    "Whoever can reach {where} can open the app. {who_trains} What they send is not encrypted: on a "
     "network that you do not trust put a web server with TLS in front, and leave CLASS_ADDRESS at 127.0.0.1. README, "
     "For a class, says how."
 )
+
+
+ANYBODY_TRAINS = "Anybody can train on this machine: set VAE_WORD so that only who knows that word can."
+WORD_IS_SET = "VAE_WORD is set, so only who knows that word can train on this machine."
 
 
 @dataclass
@@ -85,6 +89,11 @@ def _tie() -> None:
 
 LIBRARY = ctypes.CDLL(None)
 SUPERVISOR = os.getpid()
+
+
+def open_to_others(where: str) -> str:
+    """What it means that others can reach this address."""
+    return OPEN.format(where=where, who_trains=WORD_IS_SET if os.environ.get("VAE_WORD") else ANYBODY_TRAINS)
 
 
 def find_haproxy() -> str | None:
@@ -212,7 +221,7 @@ def main() -> int:
         if _answers(url):
             print(f"The app answers at {url}, with {count} page processes. Ctrl-C ends it.", flush=True)
             if not ipaddress.ip_address(host).is_loopback:
-                print(OPEN.format(where=where), flush=True)
+                print(open_to_others(where), flush=True)
             return True
         return False
 

@@ -178,8 +178,12 @@ class RunSpec:
         return max(1, round(self.held_out * DATASETS[self.dataset].n_images))
 
     @property
+    def n_training(self) -> int:
+        return DATASETS[self.dataset].n_images - self.n_held_out
+
+    @property
     def steps_per_epoch(self) -> int:
-        return math.ceil((DATASETS[self.dataset].n_images - self.n_held_out) / self.batch_size)
+        return math.ceil(self.n_training / self.batch_size)
 
     @property
     def total_steps(self) -> int:

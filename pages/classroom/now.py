@@ -46,7 +46,7 @@ def _said(one: Training) -> str:
 
 def stop_all_button(engine: Engine) -> None:
     if not has_word():
-        ask_for_word("stop all")
+        ask_for_word("stop all", "To stop all runs")
         return
     with st.popover("Stop all runs", icon=":material/stop:"):
         st.markdown("Ends every run that trains or waits, for everybody. What each has so far is kept.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.learner import learner
 from pages.shared.runtime import show_new_problem
 from pages.shared.word import WordError, ask_for_word, has_word, need_word
 from vae_core.errors import StoreError
@@ -42,8 +43,8 @@ def answers(engine: Engine, question: Question, specs: Sequence[RunSpec], names:
     idle = [spec for spec in specs if spec.id not in now or now[spec.id].status in ("stopped", "failed")]
     idle = [spec for spec in idle if spec not in without]
     if active:
-        keys = [st.session_state[ASKED][question.of(spec)] for spec in specs if spec.id in active]
-        st.button("Stop", key=f"{question.key} stop", icon=":material/stop:", on_click=_stop, args=(engine, keys))
+        asked = [question.of(spec) for spec in specs if spec.id in active]
+        st.button("Stop", key=f"{question.key} stop", icon=":material/stop:", on_click=_stop, args=(engine, asked))
         _watch(engine, question, specs, names)
         return {}
     if idle and not has_word():
@@ -89,14 +90,18 @@ def _ask(engine: Engine, question: Question, specs: Sequence[RunSpec], names: Ma
         if weights is None:
             refused.append(f"{names[spec.id]}: no weights are kept of this run; train it on the Train page first.")
         else:
-            key = engine.measurements.ask(question.measure, weights, question.arguments)
+            key = engine.measurements.ask(question.measure, weights, question.arguments, learner())
             st.session_state[ASKED][question.of(spec)] = key
     st.session_state[f"{REFUSED} {question.key}"] = refused
 
 
-def _stop(engine: Engine, keys: Sequence[str]) -> None:
-    for key in keys:
-        engine.measurements.stop(key)
+def _stop(engine: Engine, asked: Sequence[str]) -> None:
+    """For this visitor; what others want goes on, and he may ask for it again."""
+    goes_on = [one for one in asked if engine.measurements.stop(st.session_state[ASKED][one], learner())]
+    for one in goes_on:
+        del st.session_state[ASKED][one]
+    if goes_on:
+        st.toast("Others want this measurement too, so it goes on without you.", icon=":material/group:")
 
 
 def _watch(engine: Engine, question: Question, specs: Sequence[RunSpec], names: Mapping[str, str]) -> None:

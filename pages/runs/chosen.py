@@ -14,6 +14,7 @@ from pages.shared.naming import label, title
 from pages.shared.run_panel import trouble_kept
 from pages.shared.runtime import get_engine
 from pages.shared.train_link import TRAIN, link_to
+from pages.shared.word import ask_for_word, has_word, need_word
 from vae_core.errors import KeptError
 from vae_core.runs import kept
 from vae_core.runs.engine import Engine
@@ -77,6 +78,9 @@ def _links(engine: Engine, runs: Sequence[Run]) -> None:
 
 def _changes(one: Kept) -> None:
     run = one.run
+    if one.may_change and not has_word():
+        ask_for_word("runs.change", "To name or delete")
+        return
     name, pinned = f"runs.name {run.id}", f"runs.pinned {run.id}"
     st.session_state[name], st.session_state[pinned] = run.name, run.pinned  # another may have changed them
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -117,6 +121,7 @@ def _delete(run_id: str) -> None:
 def _change(run_id: str, may: Callable[[Kept], bool], change: Callable[[], None]) -> None:
     """A browser may ask for what its page does not offer, or somebody else has asked for the run meanwhile."""
     with trouble_kept():
+        need_word()
         for one in kept.those(get_engine().store, [run_id], learner()):
             if not may(one):
                 raise KeptError(NOT_YOURS)

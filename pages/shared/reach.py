@@ -25,7 +25,8 @@ def warn_of_visitors() -> None:
     address = st.get_option("server.address")
     if address and is_loopback(address):
         return
-    trains = "Only who knows VAE_WORD can train." if word.is_set() else "Set VAE_WORD, or anybody can train."
+    anybody = "Anybody can train: set VAE_WORD so that only who knows that word can."
+    trains = "VAE_WORD is set, so only who knows that word can train." if word.is_set() else anybody
     log.warning(
         "The app listens on %s, so others can open it, and what they and it say is not encrypted: put a proxy with TLS "
         "before it, and leave server.address at 127.0.0.1 where the proxy runs on this machine. %s",

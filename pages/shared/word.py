@@ -1,4 +1,4 @@
-"""The class's word, VAE_WORD: without it, visitors look at everything but neither train nor stop anything.
+"""The class's word, VAE_WORD: without it, visitors look at everything but neither train, stop nor change anything.
 
 It is asked for once a visit and kept in the session, on the server: no widget, address or cookie holds it.
 """
@@ -25,18 +25,18 @@ def is_set() -> bool:
 
 
 def has_word() -> bool:
-    """Whether this visitor may train: he gave the word, or there is none."""
+    """Whether this visitor may train, and change runs: he gave the word, or there is none."""
     return not is_set() or st.session_state.get(GIVEN, False) is True
 
 
 def need_word() -> None:
-    """Call behind every button that begins or ends something for the class, whatever the page has shown. Raises
+    """Call behind whatever begins, ends or changes something for the class, whatever the page has shown. Raises
     WordError."""
     if not has_word():
-        raise WordError("Training here takes the class's word: ask the teacher for it, and give it on this page.")
+        raise WordError("This takes the class's word: ask the teacher for it, and give it on this page.")
 
 
-def ask_for_word(key: str) -> None:
+def ask_for_word(key: str, what_for: str = "To train here") -> None:
     """In place of buttons that take the word: the field for it. `key` tells it from others on the page."""
     tries = st.session_state.get(TRIES, 0)
     if tries >= MOST_TRIES:
@@ -51,7 +51,7 @@ def ask_for_word(key: str) -> None:
         width=180,
         max_chars=200,
         autocomplete="off",
-        placeholder=st.session_state.get(TOLD, "To train here"),
+        placeholder=st.session_state.get(TOLD, what_for),
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
 from pages.shared.address import Address
+from pages.shared.learner import learner
 from pages.shared.naming import title
 from pages.shared.train_link import FIELDS, TRAIN_SETTINGS, link_to
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs import kept
+from vae_core.runs.forecast import forecast
 from vae_core.runs.store import Store
-from vae_core.spec import SETTINGS, RunSpec, cost
+from vae_core.spec import SETTINGS, RunSpec
 from vae_core.values import Choice, Real, read
 
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
@@ -26,9 +27,9 @@ EXPLAINS = {"dataset", "binarize", "dequantize", *(name for kind in LIKELIHOODS.
 WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260}
 
 
-def form(store: Store) -> tuple[dict[str, RunSpec], str]:
+def form(store: Store) -> tuple[dict[str, RunSpec], str, str]:
     """Draw the settings and return the spec of each chosen decoder, in order; none, and a sentence, while a setting is
-    refused."""
+    refused; and what a long wish is to others, "" for a short one. Raises StoreError."""
     TRAIN_SETTINGS.follow(lambda address: _opened(address, store))
     if st.session_state.pop(GONE, False):
         st.info(
@@ -57,10 +58,11 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str]:
                 if name not in ABOVE:
                     _widget(name)
         specs, refused = chosen_specs()
+        needed, long = forecast(store, list(specs.values()), learner()) if specs else ("", "")
         if specs:
-            st.caption(_cost(list(specs.values())))
+            st.caption(f"{needed} {long}")
     TRAIN_SETTINGS.mirror()
-    return specs, refused
+    return specs, refused, long
 
 
 def explain_anew() -> None:
@@ -102,21 +104,6 @@ def chosen_specs() -> tuple[dict[str, RunSpec], str]:
         return {key: RunSpec(likelihood=key, **values) for key in chosen}, ""
     except SpecError as error:
         return {}, str(error)
-
-
-def _cost(specs: Sequence[RunSpec]) -> str:
-    needs = [cost(spec) for spec in specs]
-    seconds = sum(need.seconds for need in needs)
-    whose = "the largest" if len(needs) > 1 else "the"
-    return (
-        f"About {max(need.parameters for need in needs) / 1e6:.2g} million weights and "
-        f"{max(need.memory_bytes for need in needs) / 1e6:.0f} MB for {whose} VAE, "
-        f"{_duration(seconds)} of one core for all {len(needs)}."
-    )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{max(1, round(seconds))} s"
 
 
 def _opened(address: Address, store: Store) -> Address:

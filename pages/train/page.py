@@ -44,13 +44,15 @@ def show() -> None:
     toolbar = st.container(horizontal=True, vertical_alignment="bottom")
     try:
         with toolbar:
-            specs, refused = form(engine.store)
+            specs, refused, long = form(engine.store)
             more = how_much_longer(list(specs.values()))
             drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
             show_engine_state(engine, told=bool(specs))
         if refused:
             st.error(refused, icon=":material/block:")
         show_trouble()
+        if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
+            st.caption(f":material/groups: {long}")
         if specs:
             bits = TRAIN_SETTINGS["units"] == "bits"
             lanes = {title(spec): spec for spec in specs.values()}

@@ -196,8 +196,8 @@ def test_only_this_page_stops_all() -> None:
     [
         ("127.0.0.1", "", ""),
         ("localhost", "", ""),
-        ("0.0.0.0", "", "Set VAE_WORD, or anybody can train."),
-        ("192.168.0.7", "secret", "Only who knows VAE_WORD can train."),
+        ("0.0.0.0", "", "Anybody can train: set VAE_WORD so that only"),
+        ("192.168.0.7", "secret", "VAE_WORD is set, so only who knows that word can train."),
         (None, "", "every address of this machine"),
     ],
 )

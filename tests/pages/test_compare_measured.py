@@ -59,6 +59,20 @@ def test_stop_stops_all_that_is_asked(open_page, engine: Engine) -> None:
     assert "Climb" in labels(page)
 
 
+def test_stop_is_for_who_pressed_it(open_page, engine: Engine, monkeypatch) -> None:
+    monkeypatch.setattr(engine, "measurements", Measurements())  # with nobody connected: they wait
+    monkeypatch.setattr(Engine, "problem", "No worker is connected to the Dask scheduler.")
+    ann, bob = (press(open_page("compare", run=[BERNOULLI.id], guess="skip"), "Climb") for _ in range(2))
+    (key,) = ann.session_state[asking.ASKED].values()
+    press(ann, "Stop")
+    assert "Others want this measurement too, so it goes on without you." in [one.value for one in ann.toast]
+    assert "Climb" in labels(ann) and "Stop" not in labels(ann)  # he may join again
+    assert engine.measurements.get(key).active and "Stop" in labels(bob.run())
+    press(bob, "Stop")
+    assert engine.measurements.get(key).status == "stopped"
+    assert not bob.toast
+
+
 def test_without_a_worker_it_waits_and_says_why(open_page, engine: Engine, monkeypatch) -> None:
     monkeypatch.setattr(engine, "measurements", Measurements())  # with nobody connected
     monkeypatch.setattr(Engine, "problem", "No worker is connected to the Dask scheduler.")

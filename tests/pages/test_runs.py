@@ -102,6 +102,26 @@ def test_what_others_asked_for_is_theirs(engine: Engine, learners: tuple[str, ..
     assert engine.store.run(spec.id) is not None
 
 
+def test_with_a_word_nothing_is_changed_without_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, yours = keep(engine.store, 908, ME), keep(engine.store, 909, YOU)
+    pages = [open_runs(run=mine.id) for _ in range(3)]  # drawn before there was a word
+    monkeypatch.setenv("VAE_WORD", "a word")
+    pages[0].text_input(key=f"runs.name {mine.id}").set_value("mine").run()
+    pages[1].toggle(key=f"runs.pinned {mine.id}").set_value(True).run()
+    button(pages[2], "Delete this run").click().run()
+    for page in pages:
+        assert "takes the class's word" in page.error[0].value
+    (one,) = kept.those(engine.store, [mine.id], ME)
+    assert (one.run.name, one.run.pinned) == ("", False)
+    page = open_runs(run=mine.id)
+    (field,) = [one for one in page.text_input if one.label == "The class's word"]
+    assert not page.toggle and "Delete this run" not in [one.label for one in page.button]
+    assert "The class's word" not in [one.label for one in open_runs(run=yours.id).text_input]  # it would not help
+    field.set_value("a word").run()
+    button(page, "Delete this run").click().run()
+    assert engine.store.run(mine.id) is None
+
+
 def test_a_run_in_line_is_stopped_first(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = keep(engine.store, 907, ME)
     monkeypatch.setattr(engine, "leads", False)  # nobody begins it

@@ -20,6 +20,7 @@ from tests.pages.conftest import ROOT
 from tests.training import DIGITS, saved, small
 from vae_core import LIKELIHOODS, Snapshot, train
 from vae_core.checkpoint import load_vae
+from vae_core.runs import kept
 from vae_core.runs.messages import Progress, numbers, pictures
 from vae_core.runs.store import Store
 from vae_core.spec import RunSpec
@@ -86,6 +87,21 @@ def test_two_runs_and_one_that_is_not_here(store: Store) -> None:
     assert header["runs"].keys() == {spec.id for spec in specs}
     ends = [part for run in header["runs"].values() for one in run["snapshots"] for part in one["parts"].values()]
     assert all(before[1] == after[0] for before, after in zip(ends, ends[1:]))  # no byte belongs to two
+
+
+def test_what_was_deleted_while_it_was_open_is_told(store: Store) -> None:
+    gone, here = small(seed=1), small(seed=2)
+    keep(store, gone)
+    keep(store, here)
+    assert told(store, **{gone.id: -1, here.id: -1})[0]["removed"] == []
+    kept.remove(store, gone.id)
+    header, _ = told(store, **{gone.id: gone.total_steps, here.id: here.total_steps, "0" * 16: 3})
+    assert (header["removed"], [*header["runs"]]) == ([gone.id], [here.id])
+    assert header["problem"] == "This run was deleted: Bernoulli. Training it again gives the same."
+    assert told(store, **{gone.id: -1})[0]["removed"] == []  # who has nothing of it need not hear of it
+    store.queue(gone)
+    header, _ = told(store, **{gone.id: gone.total_steps})
+    assert (header["removed"], header["runs"][gone.id]["status"]) == ([], "queued")
 
 
 def test_who_waits_is_told_its_place(store: Store) -> None:

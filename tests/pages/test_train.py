@@ -101,3 +101,13 @@ def test_the_default_trains_black_and_white_pixels(open_page, engine: Engine) ->
     for run in engine.store.unfinished():
         assert run.spec.binarize == "none"
         finish(engine, run.id)
+
+
+def test_a_long_wish_is_told_before_it_is_begun(open_page) -> None:
+    said = lambda page: [one.value for one in page.caption if "while others wait" in one.value]
+    assert said(open_page("train", decoders="bernoulli", seed="81")) == []
+    page = open_page("train", decoders="bernoulli", seed="81", epochs="9000")
+    assert len(said(page)) == 2  # among the settings, and beside the button
+    assert all("goes on later" in one for one in said(page))
+    button = [one for one in page.button if one.label == "Train"]
+    assert button and not button[0].disabled  # told, and not refused

@@ -221,6 +221,32 @@ def test_two_at_a_time_and_in_turn(client: Client, measurements: Measurements) -
     assert measurements.get(keys[0]).found == "one"
 
 
+def test_it_ends_when_nobody_wants_it_any_more() -> None:
+    measurements = Measurements()  # with nobody connected: it waits
+    ask = lambda learner: measurements.ask(toys.count, b"", {"upto": 7}, learner)
+    (key,) = {ask(learner) for learner in ("ann", "bob", "ann")}
+    assert measurements.stop(key, "ann")  # goes on, for bob
+    assert measurements.stop(key, "eve")  # whom nobody asks
+    assert measurements.get(key).active
+    assert not measurements.stop(key, "bob")
+    assert measurements.get(key).status == "stopped"
+    assert not measurements.stop(key, "bob")
+    ask("eve")  # anew, and what ann and bob wanted before does not count
+    assert not measurements.stop(key, "eve")
+    assert measurements.get(key).status == "stopped"
+    ask("ann"), ask("bob")
+    assert not measurements.stop(key)  # for all
+    assert measurements.get(key).status == "stopped"
+
+
+def test_each_process_has_its_own() -> None:
+    measurements, other = Measurements(), Measurements()
+    key = measurements.ask(toys.count, b"", {"upto": 8}, "ann")
+    assert other.ask(toys.count, b"", {"upto": 8}, "bob") == key
+    assert not other.stop(key, "bob")
+    assert measurements.get(key).active
+
+
 def test_the_time_left_is_at_the_pace_so_far(client: Client, measurements: Measurements) -> None:
     key = measurements.ask(toys.count, b"", {"upto": 9})
     (token,) = client.futures

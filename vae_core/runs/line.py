@@ -44,6 +44,14 @@ def counts(store: Store) -> tuple[int, int]:
     return many.get("queued", 0), many.get("running", 0)
 
 
+def of_others(store: Store, learner: str) -> int:
+    """How many runs wait or train that this learner does not want. Raises StoreError."""
+    wanted = "SELECT run FROM asked WHERE learner = ? AND wants"
+    return store.read(f"SELECT count(*) AS many FROM runs WHERE {ACTIVE} AND id NOT IN ({wanted})", (learner,))[0][
+        "many"
+    ]
+
+
 def wanted_by(store: Store, learner: str, run_ids: Iterable[str]) -> set[str]:
     """Those of these runs that this learner asked for and has not stopped. Raises StoreError."""
     rows = store.read("SELECT run FROM asked WHERE learner = ? AND wants", (learner,))

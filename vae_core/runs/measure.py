@@ -52,13 +52,17 @@ class _Asked:
     measure: Measure
     weights: bytes
     arguments: Mapping[str, Any]
+    wanted_by: set[str] = field(default_factory=set)  # learners, by name
     now: Measurement = field(default_factory=Measurement)
     token: str = ""  # names one try at it: Dask's key
     future: Any = None  # while Dask has it
 
 
 class Measurements:
-    """Those asked for, in memory: the 64 newest. All methods return at once.
+    """Those that this process was asked for, in memory: the 64 newest. All methods return at once.
+
+    Each process of the app has its own: the same measurement asked of two is made twice, and Stop in one ends nothing
+    in another.
 
     At most two are with the workers at a time, where they run beside training (a worker has two threads), so that
     neither waits for the other.
@@ -71,32 +75,38 @@ class Measurements:
 
     # What pages call -----------------------------------------------------------------------------------------
 
-    def ask(self, measure: Measure, weights: bytes, arguments: Mapping[str, Any]) -> str:
-        """Have it measured, unless it is or will be; the key to ask after it by. One that was stopped or failed begins
-        anew."""
+    def ask(self, measure: Measure, weights: bytes, arguments: Mapping[str, Any], learner: str = "") -> str:
+        """Have it measured for this learner, unless it is or will be; the key to ask after it by. One that was stopped
+        or failed begins anew."""
         key = key_of(measure, weights, arguments)
         with self._lock:
             asked = self._asked.get(key)
             if asked is None or asked.now.status in ("stopped", "failed"):
                 self._asked.pop(key, None)
-                self._asked[key] = _Asked(measure, weights, arguments)
+                asked = self._asked[key] = _Asked(measure, weights, arguments)
                 self._forget_oldest()
                 self._launch()
+            asked.wanted_by.add(learner)
         return key
 
     def get(self, key: str) -> Measurement:
         asked = self._asked.get(key)
         return asked.now if asked is not None else Measurement("failed", message=FORGOTTEN)
 
-    def stop(self, key: str) -> None:
-        """For all who watch it; what is known so far stays."""
+    def stop(self, key: str, learner: str | None = None) -> bool:
+        """This learner wants it no more, nor does anybody where none is named; it ends when nobody does, and what is
+        known so far stays. Whether it goes on for others."""
         with self._lock:
             asked = self._asked.get(key)
-            if asked is not None and asked.now.active:
+            if asked is None or not asked.now.active:
+                return False
+            asked.wanted_by -= asked.wanted_by if learner is None else {learner}
+            if not asked.wanted_by:
                 if asked.future is not None:  # on Dask's own loop, for which this one must not wait
                     self._client.loop.add_callback(asked.future.cancel, asynchronous=True)
                 self._end(asked, replace(asked.now, status="stopped", seconds_left=None))
                 self._launch()
+            return bool(asked.wanted_by)
 
     # What the engine calls -----------------------------------------------------------------------------------
 

@@ -54,6 +54,14 @@ def run_of(row: sqlite3.Row) -> Run | None:
     return Run(**facts | {"pinned": bool(row["pinned"])})
 
 
+def spec_of(text: str) -> RunSpec | None:
+    """From its canonical JSON; None where `run_of` would say None."""
+    try:
+        return _spec(text)
+    except (TypeError, ValueError):
+        return None
+
+
 @lru_cache(maxsize=4096)  # a page reads all runs there are at each rerun, and checking a spec takes longer than SQLite
 def _spec(text: str) -> RunSpec:
     return RunSpec.from_dict(json.loads(text))

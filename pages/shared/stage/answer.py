@@ -11,6 +11,7 @@ import numpy as np
 
 from pages.shared.naming import label, title
 from vae_core.lessons.train import bits, remarks
+from vae_core.runs import kept
 from vae_core.runs.line import counts
 from vae_core.runs.store import Run, Store
 from vae_core.runs.thinning import keep_strides
@@ -21,7 +22,8 @@ NUMBERS = ("step", "reconstruction", "kl", "elbo", "mse", "active_latents", "sig
 
 def answer(store: Store, asked: Mapping[str, int], problem: str = "") -> bytes:
     """`asked`: the step of the newest snapshot that the stage has, by run id; `problem`: what is wrong with the engine
-    or makes runs wait, if something does. Raises StoreError.
+    or makes runs wait, if something does. `removed` are those that the stage has something of, and that somebody has
+    deleted since. Raises StoreError.
 
     The length of a JSON header (4 bytes, little-endian), the header, and the pictures: each snapshot's `parts` say
     from and to which byte after the header each of them stands."""
@@ -29,13 +31,21 @@ def answer(store: Store, asked: Mapping[str, int], problem: str = "") -> bytes:
     histories = {run_id: store.history(run_id) for run_id in runs}
     names = called({run_id: run.spec for run_id, run in runs.items()})
     blobs = bytearray()
+    missing = [run_id for run_id, step in asked.items() if step >= 0 and run_id not in runs]
+    removed = {run_id: spec for run_id in missing if (spec := kept.removed(store, run_id)) is not None}
     told = {
-        "problem": problem,
+        "problem": " ".join(filter(None, [problem, _deleted(list(called(removed).values()))])),
+        "removed": list(removed),
         "runs": {run_id: _told(store, run, histories[run_id], asked[run_id], blobs) for run_id, run in runs.items()},
         "remarks": [vars(one) for one in remarks(histories, {run_id: run.spec for run_id, run in runs.items()}, names)],
     }
     header = json.dumps(told, separators=(",", ":")).encode()
     return struct.pack("<I", len(header)) + header + blobs
+
+
+def _deleted(names: list[str]) -> str:
+    runs, it = ("This run was", "it") if len(names) == 1 else ("These runs were", "them")
+    return f"{runs} deleted: {'; '.join(names)}. Training {it} again gives the same." if names else ""
 
 
 def called(specs: Mapping[str, RunSpec]) -> dict[str, str]:

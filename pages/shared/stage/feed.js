@@ -49,11 +49,12 @@ async function take(feed, bytes) {
   for (const [id, { snapshots, curve, ...state }] of Object.entries(told.runs)) {
     for (const snapshot of snapshots) snapshot.sheets = await sheets(snapshot.parts, pictures);
     const run = (feed.runs[id] ??= { snapshots: [], curve: [] });
-    Object.assign(run, state);
+    Object.assign(run, state, { removed: false });
     // A run that began again after a worker was lost goes over the same steps, with the same results.
     run.snapshots = merged(run.snapshots, snapshots, (one) => one.step, run.step, run.keep);
     run.curve = merged(run.curve, curve, ([step]) => step, run.step, run.keep_of_curve);
   }
+  for (const id of told.removed) Object.assign(feed.runs[id] ?? {}, { status: "", removed: true }); // its pictures stay
   feed.remarks = told.remarks;
   return told.problem;
 }

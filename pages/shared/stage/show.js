@@ -42,6 +42,7 @@ function set(element, text) {
 
 function stateOf(run, lane) {
   if (!run) return `not trained yet: ${lane.total_steps.toLocaleString("en")} steps`;
+  if (run.removed) return "deleted: train it again for the same numbers";
   const { status, step, in_line: inLine, training, message } = run;
   const at = `step ${step.toLocaleString("en")} of ${lane.total_steps.toLocaleString("en")}`;
   const left = run.seconds_left === null ? "" : `, ${Math.max(1, Math.round(run.seconds_left))} s left`;
