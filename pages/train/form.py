@@ -73,7 +73,7 @@ def _widget(name: str, **look: Any) -> None:
     elif isinstance(rule, Real):
         TRAIN_SETTINGS.number(name, about.label, step=about.step, **how)
     else:
-        st.text_input(about.label, **how, **kept)
+        st.text_input(about.label, max_chars=100, **how, **kept)
 
 
 def _specs() -> tuple[dict[str, RunSpec], str]:
