@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.elements import STATES, Node, state_of
@@ -103,6 +104,19 @@ def _events(component: Node) -> Iterator[WidgetState]:
     yield state_of(aggregator, "json_trigger_value", json.dumps([{"event": [MARK]}, 5, None, {"value": 1}] * 100))
 
 
+class Stranger(Visitor):
+    """Whose first message says already what controls are set to, as that of a browser that comes back does."""
+
+    def __init__(self, url: str, states: list[WidgetState]):
+        super().__init__(url)
+        self.first = states
+
+    async def _ask(self, message: BackMsg, fragment: str) -> float:
+        message.rerun_script.widget_states.widgets.extend(self.first)
+        self.first = []
+        return await super()._ask(message, fragment)
+
+
 # Sending them -------------------------------------------------------------------------------------------------------
 
 
@@ -157,13 +171,16 @@ async def try_on(visitor: Visitor, widget: Node, state: WidgetState, found: Foun
 
 
 async def attack(url: str, page: str, query: str, dice: random.Random, wrong: int, most: int = 10**9) -> Found:
-    """Each widget of a page, as often as there are hostile states, or a sample of `most` of all these."""
+    """Each widget of a page, as often as there are hostile states, or a sample of `most` of all these; and every choice
+    with nothing chosen, and with too much."""
     found, visitor = Found(), Visitor(url)
     await visitor.open(page, query)
     before = visitor.exceptions[:]
     assert not before, before
     todo = [(one, state) for one in targets(visitor) for state in hostile_states(one, dice, wrong)]
-    for widget, state in dice.sample(todo, min(most, len(todo))):
+    groups = [one for one in targets(visitor) if one.kind in ("button_group", "multiselect")]
+    sure = [(one, state_of(one.id, "string_array_value", words)) for one in groups for words in ([], one.options * 50)]
+    for widget, state in sure + dice.sample(todo, min(most, len(todo))):
         survived = await try_on(visitor, widget, state, found)
         if not survived or visitor.page != page:  # what counts as a press may lead elsewhere
             await visitor.close()

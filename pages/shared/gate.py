@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from streamlit.elements.widgets.number_input import NumberInputSerde
 from streamlit.elements.widgets.radio import RadioSerde
 from streamlit.elements.widgets.selectbox import SelectboxSerde
 from streamlit.logger import get_logger
@@ -64,11 +65,18 @@ def _drop_unless_fit(session: SessionState, widget: WidgetMetadata[Any]) -> None
         if kind not in (None, widget.value_type):
             raise Unfit(f"it holds {widget.value_type}")
         said = unpack_widget_state_value(kept.value)
-        choice = getattr(widget.deserializer, "__self__", None)
-        if isinstance(choice, SelectboxSerde | RadioSerde) and said not in (None, *choice.formatted_options):
-            raise Unfit("it has no such option")  # Streamlit would hand the text on, as if it were one
+        if said is not None:
+            _check(said, getattr(widget.deserializer, "__self__", None))
         widget.deserializer(said)
     except Exception as error:
         del states[widget.id]
         trace = not isinstance(error, Unfit)  # the control's own code may be what is wrong
         LOGGER.warning("A browser sent %s to %.200s, which is dropped: %.200s", kind, widget.id, error, exc_info=trace)
+
+
+def _check(said: Any, control: object) -> None:
+    """What Streamlit leaves to the browser. Raises Unfit."""
+    if isinstance(control, SelectboxSerde | RadioSerde) and said not in control.formatted_options:
+        raise Unfit("it has no such option")  # else the page would get the text, as if it were one
+    if isinstance(control, NumberInputSerde) and not control.min_value <= said <= control.max_value:
+        raise Unfit(f"it holds {control.min_value} to {control.max_value}")  # else it would be at its least
