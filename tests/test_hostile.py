@@ -50,9 +50,10 @@ def begun(server: Server) -> list[RunSpec]:
         return [RunSpec.from_dict(json.loads(text)) for (text,) in store.execute("SELECT spec FROM runs")]
 
 
-@pytest.mark.parametrize("page", ["" if page == "start" else page for page in PAGES])
-def test_a_value_that_a_control_cannot_hold_is_dropped(server: Server, page: str):
-    found = asyncio.run(attack(server.url, page, "", random.Random(f"{SEED} {page}"), wrong=1, most=A_PAGE))
+@pytest.mark.parametrize("address", ["" if page == "start" else page for page in PAGES] + ["latent?view=image"])
+def test_a_value_that_a_control_cannot_hold_is_dropped(server: Server, address: str):
+    page, _, query = address.partition("?")
+    found = asyncio.run(attack(server.url, page, query, random.Random(f"{SEED} {address}"), wrong=1, most=A_PAGE))
     assert found.tried >= A_PAGE
     assert not found.excepted
     assert not found.broken
