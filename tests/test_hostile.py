@@ -24,8 +24,8 @@ from tests.waiting import wait_until
 from vae_core.spec import RunSpec
 
 SEED = 20
-A_PAGE = 30  # hostile states of its widgets
-ADDRESSES = 200
+A_PAGE = 25  # hostile states of its widgets
+ADDRESSES = 150
 FORM = "dataset=digits&epochs=1&decoders=bernoulli&hidden=16&latent_dim=2"
 ASKED = RunSpec(dataset="digits", epochs=1, likelihood="bernoulli", hidden=(16,), latent_dim=2)
 
