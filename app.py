@@ -53,9 +53,11 @@ if context := get_script_run_ctx(suppress_warning=True):
 else:
     from starlette.middleware import Middleware
 
+    from pages.shared.gate import guard
     from pages.shared.learner import NamedVisitors
     from pages.shared.reach import warn_of_visitors
     from pages.shared.stage.route import ROUTES
 
     warn_of_visitors()
+    guard()
     app = st.App(__file__, routes=ROUTES, middleware=[Middleware(NamedVisitors)])

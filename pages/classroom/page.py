@@ -9,7 +9,7 @@ from pages.shared.address import MIRRORED, TOUR, Address, PageSettings, choice, 
 from pages.shared.path import steps
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
-from pages.shared.widget import widget
+from pages.shared.widget import sent, widget
 from pages.shared.words import page_words, show_glossary
 
 SLIDE = widget("classroom", "slide", "svg", "likelihoods", "density")
@@ -21,7 +21,7 @@ SETTINGS = PageSettings("classroom", {"step": whole(1, max(1, len(tour)), 1), "l
 
 def turn() -> None:
     """The widget has shown another step."""
-    at = st.session_state[WIDGET].get("at")
+    at = sent(WIDGET, "at")
     if at in range(1, len(tour) + 1):
         SETTINGS["step"] = int(at)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -54,6 +55,8 @@ def choose(settings: PageSettings, engine: Engine) -> list[RunSpec]:
     own = {run.id: run.spec for run in engine.store.trained()}
     known = ON_BOARD | own
     offer_own(settings, asked_for(own))
+    if (named_once := _named_once(settings["run"])) != settings["run"]:
+        settings["run"] = named_once
     told = {spec.id: spec for spec in (RunSpec.from_dict(json.loads(text)) for text in settings["spec"])}
     chosen = st.multiselect(
         "Runs",
@@ -71,6 +74,11 @@ def choose(settings: PageSettings, engine: Engine) -> list[RunSpec]:
         if run_id not in known:
             offer(run_id, told.get(run_id), engine)
     return [known[run_id] for run_id in chosen if run_id in known]
+
+
+def _named_once(said: Sequence[str]) -> list[str]:
+    """Of what a browser has sent, the ids of runs: it can send any words, and too many of them."""
+    return [one for one in dict.fromkeys(said) if re.fullmatch("[0-9a-f]{16}", one)][:MOST]
 
 
 def offer_own(settings: PageSettings, ready: Sequence[RunSpec]) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.latent.pack import MOST_PICTURED, as_bytes, fits, packed
 from pages.latent.run import LatentRun
 from pages.shared.address import PageSettings
-from pages.shared.widget import widget
+from pages.shared.widget import sent, widget
 from pages.shared.words import Parts
 
 _FROM_IMAGE = widget("latent", "image", "svg", "controls", "canvas", "likelihoods", "decoder", "pack", "hold")
@@ -21,7 +21,7 @@ def from_image(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     values = packed([run], encoder=True)
 
     def chosen() -> None:
-        settings["image"] = state[key]["image"] or 0
+        settings.take("image", sent(key, "image"))
 
     if state.get("latent.from image shown") != values["id"] or key not in state:  # as the pad's start
         state["latent.from image shown"], state["latent.from image start"] = values["id"], settings["image"]

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.latent.pack import as_bytes, fits, packed
 from pages.latent.run import LatentRun, hidden
 from pages.shared.address import PageSettings, Setting
-from pages.shared.widget import widget
+from pages.shared.widget import sent, widget
 from vae_core.errors import SpecError
 from vae_core.values import shown
 
@@ -26,8 +26,11 @@ def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:
     values = packed(runs)
 
     def released() -> None:
-        at = state[key]["at"]
-        settings["at"] = written(at) if at else ""
+        try:
+            read(link := written(sent(key, "at")))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # a browser can send anything
+            return
+        settings["at"] = link
 
     # Where to start is said once, while the pad stands: were it to follow z, every release would send the weights.
     if state.get("latent.pad shown") != values["id"] or key not in state:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -18,7 +19,7 @@ from pages.shared.predict import predict
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
 from pages.shared.trained import vae_of
-from pages.shared.widget import widget
+from pages.shared.widget import sent, widget
 from pages.shared.words import ending, page_words
 from vae_core.errors import CheckpointError, StoreError
 from vae_core.lessons.mse import (
@@ -123,9 +124,9 @@ def show_sigma(x: Tensor, mu: Tensor, never_lit: Tensor) -> None:
     found, bars = fit(residual), histogram(residual)
 
     def released() -> None:
-        sent = st.session_state["mse.widget"].released
-        if sent:
-            SETTINGS["sigma"], SETTINGS["draw"] = float(sent["sigma"]), int(sent["draw"])
+        said = sent("mse.widget", "released")
+        for name in ("sigma", "draw") if isinstance(said, Mapping) else ():
+            SETTINGS.take(name, said.get(name))
 
     st.markdown(BADGES["density"])
     WIDGET(

@@ -8,13 +8,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from plotly.colors import sequential
 
 from pages.shared.figures import COLOURS
 from pages.shared.naming import badge_words, ln_p_is, title
 from pages.shared.numbers import nats
-from pages.shared.widget import widget
+from pages.shared.widget import sent, widget
 from vae_core.lessons.one_image import Pixels
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.spec import RunSpec, make_likelihood
@@ -38,9 +37,9 @@ def pixel_map(x: np.ndarray, views: list[tuple[RunSpec, Pixels]], pixel: int, pi
         return len(rows) - 1
 
     def released() -> None:
-        found = st.session_state[KEY]["pixel"]
-        if isinstance(found, int) and 0 <= found < len(x):  # a browser can send anything
-            picked(found)
+        found = sent(KEY, "pixel")
+        if found in range(len(x)):
+            picked(int(found))
 
     decoders = [_panel(spec, pixels, row) for spec, pixels in views]
     _MAP(

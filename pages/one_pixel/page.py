@@ -1,5 +1,6 @@
 """One decoder output, one pixel: from z to a, from a to a distribution, from the distribution to the loss."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -10,7 +11,7 @@ from pages.shared.figures import COLOURS, DASHES
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
-from pages.shared.widget import widget
+from pages.shared.widget import sent, widget
 from pages.shared.words import ending, page_words
 from vae_core.lessons.one_pixel import BIAS, IN, OUT, likelihood_of, one_pixel, second_of
 from vae_core.likelihoods import LIKELIHOODS, Likelihood
@@ -54,9 +55,10 @@ PICTURE = widget("one_pixel", "picture", "svg", "likelihoods", "lighting", "numb
 FOUR_PIXELS = widget("one_pixel", "four_pixels", "svg")
 
 
-def moved() -> dict[str, Any]:
+def moved() -> Mapping[str, Any]:
     """What the picture sent when it was last let go; empty before."""
-    return st.session_state.get(WIDGET, {}).get("moved") or {}
+    said = sent(WIDGET, "moved")
+    return said if isinstance(said, Mapping) else {}
 
 
 def take() -> None:
@@ -118,7 +120,7 @@ def picture() -> None:
             "kinds": {key: kind(key) for key in LIKELIHOODS},
             "limits": LIMITS,
             "network": {"wide": IN, "bias": BIAS, "out": OUT},
-            "at": moved().get("at", 0),
+            "at": at if isinstance(at := moved().get("at"), int) else 0,
         },
         on_moved_change=take,
     )

@@ -52,7 +52,9 @@ at_the_top()
 
 @st.fragment(key="questions")
 def listed() -> None:
-    st.text_input("Search questions and kinds of data", type="search", live=True, **SETTINGS.keep("search"))
+    st.text_input(
+        "Search questions and kinds of data", type="search", live=True, max_chars=200, **SETTINGS.keep("search")
+    )
     search = SETTINGS["search"] or ""
     found = [one for one in asked if one.matches(search)]
     fitting = [kind for kind in data if kind.matches(search)]

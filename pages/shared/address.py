@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,10 +74,16 @@ class PageSettings:
         self.page, self.settings, self.once = page, settings, once or {}
 
     def __getitem__(self, name: str) -> Any:
-        return st.session_state[f"{self.page}.{name}"]
+        value = st.session_state[f"{self.page}.{name}"]
+        return self.settings[name].default if value is None else value
 
     def __setitem__(self, name: str, value: Any) -> None:
         st.session_state[f"{self.page}.{name}"] = value
+
+    def take(self, name: str, value: Any) -> None:
+        """Set it to what a browser has sent, if that is a value of it: else it stays."""
+        with suppress(SpecError):
+            self[name] = self.settings[name].rule.check(name, value)
 
     def keep(self, name: str) -> dict[str, Any]:
         """For a widget: its key, and that its value outlives a visit to another page."""
@@ -85,6 +92,8 @@ class PageSettings:
     def one_of(self, name: str, label: str, **how: Any) -> Any:
         """Draw a choice as a row of its options, by their names."""
         rule = self.settings[name].rule
+        if st.session_state[f"{self.page}.{name}"] is None:  # only browsers keep to it that one option is pressed
+            self[name] = self.settings[name].default
         how |= {"required": True, "wrap": True, **self.keep(name)}
         return st.segmented_control(label, list(rule.options), format_func=rule.called, **how)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,3 +24,10 @@ def widget(page: str, name: str, *used: str) -> Any:
 
     html, css, js = text("html"), text("css"), text("js")
     return st.components.v2.component(f"{page}_{name}", html=html or None, css=css or None, js=js)
+
+
+def sent(key: str, name: str) -> Any:
+    """What the script of this widget said last of `name`; None where it has said nothing. Check it: a browser can send
+    anything."""
+    said = st.session_state.get(key)
+    return said.get(name) if isinstance(said, Mapping) else None

@@ -90,7 +90,7 @@ def _widget(name: str, **look: Any) -> None:
     elif isinstance(rule, Real):
         TRAIN_SETTINGS.number(name, about.label, step=about.step, **how)
     else:
-        st.text_input(about.label, **how, **kept)
+        st.text_input(about.label, max_chars=100, **how, **kept)
 
 
 def chosen_specs() -> tuple[dict[str, RunSpec], str]:

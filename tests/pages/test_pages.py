@@ -134,9 +134,9 @@ def test_stop_leaves_a_run_to_continue(open_page, engine: Engine) -> None:
 def test_a_run_reopens_by_its_id(open_page, engine: Engine) -> None:
     page = open_page("train", dataset="digits", epochs="2", hidden="16,8", seed="21", decoders="bernoulli", beta="2.5")
     press(page, "Train")
-    (run,) = engine.store.unfinished()
-    finish(engine, run.id)
-    again = open_page("train", run=run.id)
+    spec = RunSpec(dataset="digits", epochs=2, hidden=(16, 8), seed=21, likelihood="bernoulli", beta=2.5)
+    finish(engine, spec.id)
+    again = open_page("train", run=spec.id)
     assert again.text_input(key="train.hidden").value == "16, 8"
     assert again.number_input(key="train.beta").value == 2.5
     assert [button.label for button in again.button] == ["Continue"]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import streamlit as st
-
 from pages.shared.figures import COLOURS, DASHES
 from pages.shared.naming import badge_words, ln_p_is
-from pages.shared.widget import widget
+from pages.shared.widget import sent, widget
 from vae_core.errors import LevelsError
 from vae_core.likelihoods import LIKELIHOODS, Support
 from vae_core.likelihoods.base import uniform_bits
@@ -50,7 +48,7 @@ def stage(
             "words": f"{words} {HOW}{MANY * (len(specs) > SIDE_BY_SIDE)}",
         },
         on_moved_change=lambda: None,
-        on_bits_change=lambda: on_bits(st.session_state[key]["bits"] is True),
+        on_bits_change=lambda: on_bits(sent(key, "bits") is True),
         height="content",
     )
 
