@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,9 +17,10 @@ from vae_core.lessons.one_image import MOST_DRAWS, Estimate, running
 from vae_core.spec import RunSpec
 
 
-def choose_draws(settings: PageSettings) -> None:
+def choose_draws(settings: PageSettings, drawn_again: Callable[[], None]) -> None:
     def draw_again() -> None:
         settings["draw"] = (settings["draw"] + 1) % 10_000
+        drawn_again()
 
     def four_times() -> None:
         settings["L"] = min(MOST_DRAWS, 4 * settings["L"])
@@ -36,13 +37,7 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     bound = "−BCE − KL" if spec.loss_only else "ELBO"
     error = f" ± {found.error:.2f}" if len(found.log_probs) > 1 else ""
     st.markdown(f"**{title(spec)}** {badge(spec)}")
-    st.plotly_chart(
-        _chart(found.log_probs.tobytes(), COLOURS[spec.likelihood], term),
-        key=f"one_image.chart {spec.likelihood}",
-        config={"displayModeBar": False},
-        alt=f"{term} of {len(found.log_probs)} draws under {title(spec)}, their running mean, and its standard error, "
-        "which falls as one over the square root of the number of draws.",
-    )
+    _draw(found.log_probs.tobytes(), spec.likelihood, title(spec), term)
     st.markdown(
         f"| the terms | nats |\n|:--|--:|\n| {term}, each | {listed(found.log_probs)} |\n"
         f"| their mean | **{nats(found.mean, 2)}**{error} |\n| −\u00a0KL(q‖p(z)) | **−\u00a0{found.kl:.2f}** |\n"
@@ -54,11 +49,17 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     )
 
 
-@lru_cache(maxsize=64)
-def _chart(log_probs: bytes, colour: str, term: str) -> go.Figure:
-    """By the bytes of what it draws, (L,) float64: kept, for building one takes longer than all else on the page."""
+@st.cache_data(max_entries=64, show_spinner=False)
+def _draw(log_probs: bytes, likelihood: str, name: str, term: str) -> None:
+    """Kept by the bytes of what it draws, (L,) float64: to build a chart takes longer than all else on the page."""
     values = np.frombuffer(log_probs)
-    return readable(estimate_chart(values, *running(values), colour, term))
+    st.plotly_chart(
+        readable(estimate_chart(values, *running(values), COLOURS[likelihood], term)),
+        key=f"one_image.chart {likelihood}",
+        config={"displayModeBar": False},
+        alt=f"{term} of {len(values)} draws under {name}, their running mean, and its standard error, which falls as "
+        "one over the square root of the number of draws.",
+    )
 
 
 def listed(values: np.ndarray) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -26,6 +28,10 @@ from vae_core.lessons.one_image import MOST_DRAWS
 from vae_core.spec import RunSpec
 from vae_core.values import shown
 
+if TYPE_CHECKING:
+    from vae_core.model import VAE
+
+MAP, ESTIMATE = "one_image.map", "one_image.estimate"  # fragments
 SIDE = max(info.side for info in DATASETS.values())
 MOST_HELD_OUT = max(info.n_images for info in DATASETS.values()) // 2
 
@@ -53,14 +59,14 @@ SETTINGS = PageSettings(
 # What is chosen ------------------------------------------------------------------------------------------------------
 
 
-def choose(spec: RunSpec) -> tuple[int, int | None]:
-    """The number of a held-out image, and the seed of its z; None for z = m."""
+def choose(spec: RunSpec) -> int:
+    """Draw the choice of an image and of its z; the number of the image."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = data_of(spec.dataset).labels[split(spec)[1]]  # (n_held_out,)
         by_class = "The first of class" if "fashion" in spec.dataset else "The first of digit"
         number = choose_image(SETTINGS, labels, by_class=by_class)
-        SETTINGS.one_of("z", "z is")
-    return number, SETTINGS["draw"] if SETTINGS["z"] == "draw" else None
+        SETTINGS.one_of("z", "z is", on_change=lambda: st.rerun(MAP))
+    return number
 
 
 def pixel_number(side: int) -> int:
@@ -97,32 +103,46 @@ def show() -> None:
                 offer_again(spec, error, engine)
         if vaes:
             spec = next(vae.spec for vae in vaes.values())  # the others differ in p(x|z,w) alone: the same images
-            side = math.isqrt(spec.n_pixels)
-            number, seed = choose(spec)
-            x = image(spec, number)
-            views = [(vae.spec, pixels(vae, number, seed)) for vae in vaes.values()]
+            number = choose(spec)
     except (StoreError, DataError) as error:
         st.error(str(error), icon=":material/hard_drive:")
         vaes = {}
-
     if vaes:
-        pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
-        pixel_map(x.numpy(), views, pixel_number(side), pick)
-        st.markdown(words["Intro"])
-        st.markdown(words["The map"])
-        for (spec, _), column in zip(views, columns(len(views))):
-            column.markdown(f"**{title(spec)}.** {explained(spec)}")
-
-        st.header("The Monte-Carlo estimate of the ELBO", anchor="estimate")
-        st.markdown(words["The estimate"])
-        choose_draws(SETTINGS)
-        for vae, column in zip(vaes.values(), columns(len(vaes))):
-            with column, st.container(border=True):
-                found = estimated(vae, number, SETTINGS["L"], SETTINGS["draw"])
-                show_estimate(vae.spec, found, pixels(vae, number, None).total)
-        st.markdown(words["The charts"])
-        st.markdown(words["The standard error"])
+        show_map(list(vaes.values()), number)
+        show_estimates(list(vaes.values()), number)
     SETTINGS.mirror()
+
+
+@st.fragment(key=MAP)
+def show_map(vaes: Sequence[VAE], number: int) -> None:
+    x, side = image(vaes[0].spec, number), math.isqrt(vaes[0].spec.n_pixels)
+    seed = SETTINGS["draw"] if SETTINGS["z"] == "draw" else None  # None for z = m
+    views = [(vae.spec, pixels(vae, number, seed)) for vae in vaes]
+    pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")
+    pixel_map(x.numpy(), views, pixel_number(side), pick)
+    SETTINGS.mirror()
+    st.markdown(f"{words['Intro']}\n\n{words['The map']}")
+    for (spec, _), column in zip(views, columns(len(views))):
+        column.markdown(f"**{title(spec)}.** {explained(spec)}")
+
+
+@st.fragment(key=ESTIMATE)
+def show_estimates(vaes: Sequence[VAE], number: int) -> None:
+    st.header("The Monte-Carlo estimate of the ELBO", anchor="estimate")
+    st.markdown(words["The estimate"])
+    choose_draws(SETTINGS, drawn_again)
+    SETTINGS.mirror()
+    for vae, column in zip(vaes, columns(len(vaes))):
+        with column, st.container(border=True):
+            found = estimated(vae, number, SETTINGS["L"], SETTINGS["draw"])
+            show_estimate(vae.spec, found, pixels(vae, number, None).total)
+    st.markdown(f"{words['The charts']}\n\n{words['The standard error']}")
+
+
+def drawn_again() -> None:
+    """The map may be at the first of these draws."""
+    if SETTINGS["z"] == "draw":
+        st.rerun([MAP, ESTIMATE])
 
 
 # The page ------------------------------------------------------------------------------------------------------------

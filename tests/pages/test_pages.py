@@ -22,6 +22,7 @@ from vae_core.lessons.start import load_examples
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
 from vae_core.shipped import SPECS
+from vae_core.spec import RunSpec
 
 
 def text(page: AppTest) -> str:
