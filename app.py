@@ -56,8 +56,9 @@ else:
     from pages.shared.gate import guard
     from pages.shared.learner import NamedVisitors
     from pages.shared.reach import warn_of_visitors
+    from pages.shared.served import ROUTES as NETWORKS
     from pages.shared.stage.route import ROUTES
 
     warn_of_visitors()
     guard()
-    app = st.App(__file__, routes=ROUTES, middleware=[Middleware(NamedVisitors)])
+    app = st.App(__file__, routes=[*ROUTES, *NETWORKS], middleware=[Middleware(NamedVisitors)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import struct
 import time
 from dataclasses import dataclass, field
@@ -266,6 +267,8 @@ class Visitor:
             name, first = STATES[kind]
             if node.id not in self.values or getattr(inner, "set_value", False):
                 self.values[node.id] = (name, first(inner))
+        if kind == "bidi_component" and (networks := re.search(r'"address": ?"(runs/[^"]+)"', inner.json)):
+            self._fetch(f"/{networks[1]}")
         if kind == "imgs":
             for picture in inner.imgs:
                 self._fetch(picture.url)
@@ -314,7 +317,7 @@ class Visitor:
         return {fragment: interval for fragment, (interval, _) in self._clocks.items()}
 
     def _fetch(self, address: str) -> None:
-        if address.startswith("/media/") and address not in self._pictures:
+        if address.startswith(("/media/", "/runs/")) and address not in self._pictures:
             self._pictures.add(address)
             task = asyncio.create_task(self._get_picture(address))
             self._fetching.add(task)

@@ -5,20 +5,13 @@ const SIZE = 400;
 const DRAWS = 6;
 const [LEAST_S, MOST_S] = [0.01, 3];
 const HANDLE = 26; // how far beyond s its handle lies, so that a small s can be gripped
-const views = new WeakMap();
 
 export default function (component) {
-  const { parentElement, setStateValue } = component;
-  const data = unpack(component.data);
-  let view = views.get(parentElement);
-  if (!view || view.id !== data.id) {
-    cancelAnimationFrame(view?.frame);
-    view = makeView(parentElement, data);
-    views.set(parentElement, view);
-  }
-  view.send = (image) => setStateValue("image", image);
-  drawAll(view);
-  return () => cancelAnimationFrame(view.frame);
+  const use = (view) => {
+    view.send = (image) => component.setStateValue("image", image);
+    drawAll(view);
+  };
+  return withNetworks(component, makeView, use);
 }
 
 function makeView(root, data) {

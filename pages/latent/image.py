@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.latent.pack import MOST_PICTURED, as_bytes, fits, packed
+from pages.latent.pack import MOST_PICTURED, fits, packed
 from pages.latent.run import LatentRun
 from pages.shared.address import PageSettings
 from pages.shared.widget import sent, widget
@@ -26,5 +26,5 @@ def from_image(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     if state.get("latent.from image shown") != values["id"] or key not in state:  # as the pad's start
         state["latent.from image shown"], state["latent.from image start"] = values["id"], settings["image"]
     start = min(state["latent.from image start"], MOST_PICTURED - 1, len(run.codes) - 1)
-    _FROM_IMAGE(key=key, data=as_bytes({**values, "start": start}), on_image_change=chosen)
+    _FROM_IMAGE(key=key, data={**values, "start": start}, on_image_change=chosen, on_lost_change=lambda: None)
     st.markdown(words["Why hold the noise"])

@@ -6,6 +6,40 @@ const TINTS = {
   dark: ["#5AB4F0", "#FF8A4C", "#35C99A", "#EE9CCB", "#F2B93B", "#A79BFF", "#C9A27E", "#FF7F9F", "#6FD3D6", "#B5B5B5"],
 };
 
+const LOST = 1000; // ms until networks that could not be fetched are asked for again
+const held = new WeakMap(); // by root: what was made of the networks that are shown, or shall be
+
+// Call `use` with what `make` makes of the networks at data.address: at once if they are here, else once they have come.
+// A process that no longer has them is told that they are lost, and offers them again.
+function withNetworks({ data, parentElement: root, setTriggerValue }, make, use) {
+  const before = held.get(root);
+  const mine = before?.id === data.id ? before : { id: data.id };
+  const still = () => held.get(root) === mine && root.isConnected;
+  const rest = () => cancelAnimationFrame(mine.view?.frame);
+  held.set(root, mine);
+  mine.use = use;
+  if (mine !== before && before?.view) {
+    cancelAnimationFrame(before.view.frame);
+    before.view.watch?.disconnect();
+  }
+  if (mine.view) use(mine.view);
+  else if (!mine.coming) {
+    const lost = () => {
+      mine.coming = false;
+      if (still()) setTriggerValue("lost", Date.now());
+    };
+    mine.coming = true;
+    fetch(data.address).then((reply) => (reply.ok ? reply.arrayBuffer() : null), () => null).then((bytes) => {
+      if (!bytes) setTimeout(lost, LOST);
+      else if (still()) {
+        mine.view = make(root, { ...unpack(new Uint8Array(bytes)), start: data.start });
+        mine.use(mine.view);
+      }
+    });
+  }
+  return rest;
+}
+
 // `as_bytes` of pack.py read back: plain values, and a Uint8Array for each part.
 function unpack(bytes) {
   const head = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);

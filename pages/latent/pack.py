@@ -1,8 +1,9 @@
-"""What the widgets of the latent page are sent: networks, codes and images, as one byte string."""
+"""What the widgets of the latent page fetch: networks, codes and images, as one byte string."""
 
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import streamlit as st
 
 from pages.latent.run import LatentRun
 from pages.shared.figures import COLOURS
+from pages.shared.served import offer
 from vae_core.lessons.latent_weights import flat, shared
 from vae_core.likelihoods import Likelihood
+from vae_core.model import VAE
 from vae_core.pictures import grey
 
 MOST_WEIGHTS = 10_000_000  # encoders counted too: 40 MB to the browser, and some 5 ms a picture there
@@ -31,16 +34,18 @@ def fits(runs: list[LatentRun]) -> bool:
     return weights <= MOST_WEIGHTS
 
 
-def packed(runs: list[LatentRun], encoder: bool = False) -> dict[str, Any]:
-    """Plain values, and bytes for all that is long. Codes and images are the first run's."""
-    return _packed(tuple(run.spec.id for run in runs), tuple(id(run.vae) for run in runs), encoder, runs)[0]
+def packed(runs: list[LatentRun], encoder: bool = False) -> dict[str, str]:
+    """For a widget: the `id` of these networks, with their codes and images (the first run's), and the `address` to
+    fetch them from."""
+    id_, data, _ = _packed(tuple(run.spec.id for run in runs), tuple(id(run.vae) for run in runs), encoder, runs)
+    return {"id": id_, "address": offer(id_, data)}
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)  # megabytes each; a class goes to and fro between decoders
 def _packed(
     ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: list[LatentRun]
-) -> tuple[dict[str, Any], Any]:
-    """With the networks, so that no other can have their `id` while this is kept."""
+) -> tuple[str, bytes, list[VAE]]:
+    """The digest, and the bytes; with the networks, so that no other can have their `id` while this is kept."""
     weights: list[bytes] = []
     described = []
     for run in _runs:
@@ -53,7 +58,6 @@ def _packed(
         described.append(_described(run) | places | {"layers": places["decoder_layers"]})
     codes, spec = _runs[0].codes, _runs[0].spec
     values = {
-        "id": f"{ids} {vaes} {encoder}",
         "runs": described,
         "weights": b"".join(weights),
         "m": codes.m.numpy().astype("<f4").tobytes(),
@@ -67,7 +71,8 @@ def _packed(
         "reach": codes.reach,
         "classes": FASHION if spec.dataset.startswith("fashion") else [],
     }
-    return values, [run.vae for run in _runs]
+    data = as_bytes(values)
+    return sha256(data).hexdigest(), data, [run.vae for run in _runs]
 
 
 def _described(run: LatentRun) -> dict[str, Any]:
@@ -92,8 +97,8 @@ def _sigma_shown(likelihood: Likelihood) -> dict[str, Any] | None:
 
 
 def as_bytes(values: dict[str, Any]) -> bytes:
-    """One byte string, because only data that are bytes altogether reach the browser as bytes: the length of the
-    JSON head (uint32), the head, then the parts of `values` that are bytes, each at a multiple of 4."""
+    """One byte string: the length of the JSON head (uint32), the head, then the parts of `values` that are bytes, each
+    at a multiple of 4."""
     parts = {name: value for name, value in values.items() if isinstance(value, bytes)}
     filled = {name: value + bytes(-len(value) % 4) for name, value in parts.items()}
     ends = np.cumsum([len(value) for value in filled.values()]).tolist()

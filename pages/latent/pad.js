@@ -2,22 +2,13 @@
 
 const SIZE = 400; // of the plane, in its own units
 const STEP = 0.1; // of z, an arrow key
-const pads = new WeakMap();
 
 export default function (component) {
-  const { parentElement, setStateValue } = component;
-  const data = unpack(component.data);
-  let pad = pads.get(parentElement);
-  if (!pad || pad.id !== data.id) {
-    cancelAnimationFrame(pad?.frame);
-    pad?.watch.disconnect();
-    pad = makePad(parentElement, data);
-    pads.set(parentElement, pad);
-    show(pad);
-  }
-  pad.send = (value) => setStateValue("at", value);
-  dress(pad);
-  return () => cancelAnimationFrame(pad.frame);
+  const use = (pad) => {
+    pad.send = (value) => component.setStateValue("at", value);
+    dress(pad);
+  };
+  return withNetworks(component, makePad, use);
 }
 
 // Draw the ground where its colours or its width are new; else what was drawn stays: this is called at every rerun.
@@ -47,6 +38,7 @@ function makePad(root, data) {
   find(".spoken").textContent = "";
   pad.watch = new ResizeObserver(() => dress(pad));
   pad.watch.observe(find(".plane"));
+  show(pad);
   return pad;
 }
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import streamlit as st
 
-from pages.latent.pack import as_bytes, fits, packed
+from pages.latent.pack import fits, packed
 from pages.latent.run import LatentRun, hidden
 from pages.shared.address import PageSettings, Setting
 from pages.shared.widget import sent, widget
@@ -32,15 +31,11 @@ def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:
             return
         settings["at"] = link
 
-    # Where to start is said once, while the pad stands: were it to follow z, every release would send the weights.
+    # Where to start is said once, while the pad stands: it does not go to where its reader stands already.
     if state.get("latent.pad shown") != values["id"] or key not in state:
         state["latent.pad shown"], state["latent.pad start"] = values["id"], _start(settings["at"], runs[0])
-    _PAD(key=key, data=_bytes(json.dumps(state["latent.pad start"]), values["id"], values), on_at_change=released)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)  # megabytes each
-def _bytes(start: str, id: str, _values: dict[str, Any]) -> bytes:
-    return as_bytes({**_values, "start": json.loads(start)})
+    data = {**values, "start": state["latent.pad start"]}
+    _PAD(key=key, data=data, on_at_change=released, on_lost_change=lambda: None)
 
 
 def _start(link: str, run: LatentRun) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from playwright.sync_api import Browser, CDPSession, Page, Response, Route, expect
 
 from tests.browser.conftest import Server
 from tests.browser.latents import GREY, drag, number, open_latent, opened, z_of
@@ -63,6 +63,23 @@ def on_first_screen(page: Page) -> None:
         assert box["y"] >= 0 and box["y"] + box["height"] <= size["height"], (selector, box)
 
 
+def test_networks_that_are_no_longer_kept_are_offered_again(page: Page, server: Server) -> None:
+    """As when the process that made the page has died, and another serves its visitor."""
+    refused: list[str] = []
+
+    def once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=404, json={"error": "These networks are no longer kept here."})
+
+    page.route("**/runs/networks/*", once)
+    open_latent(page, server, "decoder=bernoulli")
+    expect(page.locator(".where")).to_contain_text("the log density of the prior")
+    assert refused
+
+
 def test_walk(page: Page, server: Server, flat: tuple[VAE, Codes]) -> None:
     """On all of z: the shipped runs with two latents."""
     vae, codes = flat
@@ -73,7 +90,9 @@ def test_walk(page: Page, server: Server, flat: tuple[VAE, Codes]) -> None:
         socket.on("framesent", lambda frame: sent.append(frame))
         socket.on("framereceived", lambda frame: received.append(frame))
 
+    fetched: list[Response] = []
     page.on("websocket", watch)
+    page.on("response", lambda response: fetched.append(response) if "/runs/networks/" in response.url else None)
     page.set_viewport_size({"width": 1280, "height": 800})
     open_latent(page, server, "decoder=gaussian_learned")
     where, spoken = page.locator(".where"), page.locator(".spoken")
@@ -82,7 +101,8 @@ def test_walk(page: Page, server: Server, flat: tuple[VAE, Codes]) -> None:
     )  # all of z
     assert z_of(page) == [0, 0]
     weights = 4 * sum(parameter.numel() for parameter in vae.decoder.parameters())
-    assert sum(map(len, received)) > weights
+    (networks,) = fetched
+    assert len(networks.body()) > weights > sum(map(len, received))
     expect(page.get_by_text("warming up")).to_have_count(0)  # that line asks the server every second
     expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0)
     on_first_screen(page)
@@ -102,7 +122,8 @@ def test_walk(page: Page, server: Server, flat: tuple[VAE, Codes]) -> None:
     expect(page).to_have_url(re.compile("at="))
     expect(spoken).to_contain_text(re.compile(r"^z. = .*, z. = .*\. ln p\(z\) = −"))
     wait_until(lambda: len(sent) > quiet)
-    assert sum(map(len, received)) - before < 100_000
+    assert sum(map(len, received)) - before < 20_000
+    assert len(fetched) == 1
 
     # What is drawn at this z is torch's mean, and the density is the core's.
     z = torch.tensor([z_of(page)])
