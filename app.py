@@ -55,7 +55,8 @@ else:
 
     from pages.shared.learner import NamedVisitors
     from pages.shared.reach import warn_of_visitors
+    from pages.shared.runtime import engine_from_the_start
     from pages.shared.stage.route import ROUTES
 
     warn_of_visitors()
-    app = st.App(__file__, routes=ROUTES, middleware=[Middleware(NamedVisitors)])
+    app = st.App(__file__, routes=ROUTES, middleware=[Middleware(NamedVisitors)], lifespan=engine_from_the_start)
