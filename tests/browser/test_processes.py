@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.benchmarks.bench_kills import KINDS, left_behind, soak_and_kill
 from tests.browser.classroom import PAGES, Class
 from tests.browser.conftest import Server
 from tests.protocol import Visitor
@@ -78,3 +80,13 @@ def test_a_page_process_that_hangs_has_a_successor(classroom: Class) -> None:
     wait_until(lambda: answers(after[PAGES[0]]), how=classroom.log)
     assert classroom.pages()[PAGES[1]] == other
     assert "does not answer at port" in classroom.log()
+
+
+@needs_haproxy
+def test_one_kill_of_each_kind_costs_time_and_nothing_else(classroom: Class) -> None:
+    soak = soak_and_kill(classroom, random.Random(0).sample(KINDS, len(KINDS)), random.Random(0), 4.0)
+    assert soak.seconds.keys() == {*KINDS}
+    assert classroom.process is not None
+    classroom.process.terminate()
+    classroom.process.wait()
+    wait_until(lambda: not left_behind(classroom.home), how=lambda: str(left_behind(classroom.home)))
