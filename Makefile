@@ -43,6 +43,7 @@ bench: .venv/dev
 	$(BIN)/python -m tests.benchmarks.bench_explain
 	$(BIN)/python -m tests.benchmarks.bench_rerun
 	$(BIN)/python -m tests.benchmarks.bench_class
+	$(BIN)/python -m tests.benchmarks.bench_kills
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -56,9 +56,11 @@ else:
     from pages.shared.gate import guard
     from pages.shared.learner import NamedVisitors
     from pages.shared.reach import warn_of_visitors
+    from pages.shared.runtime import engine_from_the_start
     from pages.shared.served import ROUTES as NETWORKS
     from pages.shared.stage.route import ROUTES
 
     warn_of_visitors()
     guard()
-    app = st.App(__file__, routes=[*ROUTES, *NETWORKS], middleware=[Middleware(NamedVisitors)])
+    routes = [*ROUTES, *NETWORKS]
+    app = st.App(__file__, routes=routes, middleware=[Middleware(NamedVisitors)], lifespan=engine_from_the_start)

@@ -58,7 +58,7 @@ class Visitor:
         self.answers = 0  # of a stage
         self.reruns = 0  # scripts that finished, whoever asked
         self.statuses: list[str] = []  # of the runs of the page's stage, as its feed says
-        self._headers: dict[str, str] = {}  # with the cookies
+        self.cookies = ""  # none yet: those that come with the first page
         self._run = ""
         self._run_fragments: tuple[str, ...] = ()
         self._pending: Pending | None = None
@@ -72,7 +72,7 @@ class Visitor:
         self._pictures: set[str] = set()
         self._fetching: set[asyncio.Task[None]] = set()
         self._socket: ClientConnection
-        self._reader: asyncio.Task[None]
+        self._reader: asyncio.Task[None] | None = None
 
     # What a person does ----------------------------------------------------------------------------------------------
 
@@ -93,10 +93,14 @@ class Visitor:
 
     async def _take_cookies(self) -> None:
         """As a browser gets them, with the page itself: who this is, and behind a proxy which process has answered."""
-        if not self._headers:
+        if not self.cookies:
             reply = await AsyncHTTPClient().fetch(self.url, headers={"accept": "text/html"}, request_timeout=LONGEST)
             told = [one.split(";")[0] for one in reply.headers.get_list("set-cookie")]
-            self._headers = {"cookie": "; ".join(told)}
+            self.cookies = "; ".join(told)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"cookie": self.cookies}
 
     async def go(self, page: str, query: str = "") -> float:
         """Press a page's name in the menu, or a link to it."""
@@ -135,10 +139,12 @@ class Visitor:
     async def close(self) -> None:
         tasks = [clock for _, clock in self._clocks.values()] + list(self._fetching)
         tasks += [self._feed[1]] if self._feed else []
-        for task in [*tasks, self._reader]:
+        tasks += [self._reader] if self._reader else []
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, self._reader, return_exceptions=True)
-        await self._socket.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._reader:
+            await self._socket.close()
 
     # What is on the page ---------------------------------------------------------------------------------------------
 
@@ -184,6 +190,7 @@ class Visitor:
         if self._pending and not self._pending.done.done():
             self._pending.done.cancel()
         mine = self._pending = Pending(fragment, asyncio.get_running_loop().create_future())
+        mine.done.add_done_callback(lambda done: done.cancelled() or done.exception())  # or it would be logged
         try:
             await self._socket.send(message.SerializeToString())
             return await asyncio.wait_for(mine.done, LONGEST)

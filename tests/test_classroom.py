@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import socket
+import sys
+from collections.abc import Iterator
 
 import pytest
 
+from tests.waiting import wait_until
 from vae_core import classroom
+
+OK = b"HTTP/1.0 200 OK\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,49 @@ def test_a_class_that_others_reach_tells_of_the_word(word: str, told: str, monke
     said = classroom.open_to_others("0.0.0.0:8501")
     assert told in said and "0.0.0.0:8501" in said and "not encrypted" in said
     assert "secret" not in said
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def questions(kept: classroom.Kept, server: socket.socket, answers: list[bytes]) -> None:
+    """It is asked as often, and answers so; an empty one is silence until nobody waits for it."""
+
+    def question() -> socket.socket | None:
+        kept.check()
+        return kept.question
+
+    for answer in answers:
+        wait_until(question)
+        one, _ = server.accept()
+        with one:
+            one.recv(1000)
+            one.sendall(answer)
+            wait_until(lambda: question() is None)
+
+
+def test_who_is_slow_now_and_then_is_left_alone_and_who_hangs_is_not(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in {"LOOK_SECONDS": 0.01, "ANSWER_SECONDS": 0.1, "HANG_SECONDS": 0.0}.items():
+        monkeypatch.setattr(classroom, name, seconds)
+    kept = classroom.Kept([sys.executable, "-c", "import time; time.sleep(900)"], server.getsockname()[1])
+    kept.check()
+    first = kept.process
+    assert first is not None
+    try:
+        questions(kept, server, [b"", b"", b"", b"", OK])  # it takes long to begin
+        questions(kept, server, [b"", b"", OK, b"HTTP/1.0 503 Service Unavailable\r\n\r\n", b"", OK])
+        assert (kept.process, kept.unanswered) == (first, 0)
+        questions(kept, server, [b"", b"", b""])
+        wait_until(lambda: first.poll() is not None)
+        kept.check()
+        assert kept.process is not first
+    finally:
+        for process in (first, kept.process):
+            if process is not None:
+                process.kill()
+                process.wait()

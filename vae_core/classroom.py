@@ -1,7 +1,8 @@
 """The app for a class: `python -m vae_core.classroom` (make class) keeps several page processes behind one address.
 
 HAProxy stands before them and keeps a visitor on one process; they share the folder of runs, and one of them leads
-(`runs/engine.py`). Whatever ends is started again, and all of it ends with this process, however that ends.
+(`runs/engine.py`). Whatever ends is started again, as is a page process that hangs; and all of it ends with this
+process, however that ends.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from vae_core.folders import ASSETS, home, private
 CHECK_SECONDS = 0.1
 LONGEST_PAUSE = 5.0  # between tries to start what ends again and again
 STEADY_SECONDS = 10.0  # what ran for so long was no failed start
+LOOK_SECONDS, ANSWER_SECONDS = 1.0, 4.0  # between two questions whether it hangs; for the answer, on a busy machine
+HANGS, HANG_SECONDS = 3, 10.0  # so many questions in a row unanswered, and so long
+BEGIN_SECONDS = 60.0  # to answer for the first time
 END_SECONDS = 2.0  # to end politely; runs lose nothing either way
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))  # Debian's, not in a user's PATH
 COOKIE = "vae_pages"
@@ -50,21 +54,30 @@ class Kept:
     """A process that is to be there, and is started again when it has ended."""
 
     command: list[str]
+    port: int = 0  # of this machine, where it is to answer; 0: nobody asks
     process: subprocess.Popen[bytes] | None = None
     began: float = 0.0
     failures: int = 0  # starts in a row that did not last
+    question: socket.socket | None = None  # that is not answered yet
+    asked: float = 0.0
+    unanswered: int = 0  # questions in a row
+    silent_after: float = 0.0  # from when on it hangs, if it does not answer
 
     def check(self) -> None:
-        """Start it if it is time to."""
-        if self.process is not None and self.process.poll() is None:
-            return
+        """Start it if it is time to, end it if it hangs."""
         now = time.monotonic()
+        if self.process is not None and self.process.poll() is None:
+            if self.port and self._hangs(now):
+                print(f"{self.command[0]} does not answer at port {self.port}, and is ended.", file=sys.stderr)
+                self.process.kill()
+            return
         if self.process is not None:
             print(f"{self.command[0]} ended with code {self.process.returncode}.", file=sys.stderr)
             self.failures = self.failures + 1 if now - self.began < STEADY_SECONDS else 0
             self.process, self.began = None, now + self.pause
         if now >= self.began:
             self.began = now
+            self._heard(now + BEGIN_SECONDS)
             self.process = subprocess.Popen(
                 self.command,
                 cwd=ASSETS.parent,
@@ -73,6 +86,40 @@ class Kept:
                 start_new_session=True,  # Ctrl-C is for this process, which ends them
                 preexec_fn=_tie,
             )
+
+    def _hangs(self, now: float) -> bool:
+        """Asks, or looks for the answer; waits for neither."""
+        if self.question is None:
+            if now - self.asked >= LOOK_SECONDS:
+                self.asked = now
+                try:
+                    self.question = socket.create_connection(("127.0.0.1", self.port), CHECK_SECONDS)
+                    self.question.sendall(b"GET /_stcore/health HTTP/1.0\r\n\r\n")
+                    self.question.setblocking(False)
+                except OSError:
+                    self._unheard()
+        else:
+            try:
+                if b" 200 " in self.question.recv(64):
+                    self._heard(now + HANG_SECONDS)
+                else:
+                    self._unheard()
+            except BlockingIOError:
+                if now - self.asked > ANSWER_SECONDS:
+                    self._unheard()
+            except OSError:
+                self._unheard()
+        return self.unanswered >= HANGS and now > self.silent_after
+
+    def _heard(self, silent_after: float) -> None:
+        self._unheard()
+        self.unanswered, self.silent_after = 0, silent_after
+
+    def _unheard(self) -> None:
+        if self.question is not None:
+            self.question.close()
+        self.question = None
+        self.unanswered += 1
 
     @property
     def pause(self) -> float:
@@ -152,7 +199,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def page_process(port: int) -> Kept:
-    return Kept([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)])
+    return Kept([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], port)
 
 
 def proxy(program: str, where: str, ports: list[int]) -> Kept:
@@ -162,9 +209,12 @@ def proxy(program: str, where: str, ports: list[int]) -> Kept:
     return Kept([program, "-db", "-f", str(file.absolute())])  # -db: it stays our child
 
 
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy says
+
+
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1) as answer:
+        with DIRECT.open(f"{url}/_stcore/health", timeout=1) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -12,7 +12,7 @@ import numpy as np
 from vae_core.catalogue import DATASETS
 from vae_core.download import cached_download
 from vae_core.errors import DataError
-from vae_core.folders import ASSETS
+from vae_core.folders import ASSETS, home
 from vae_core.spec import RunSpec
 
 
@@ -28,6 +28,12 @@ class Dataset:
     def scaled(self, indices: np.ndarray) -> np.ndarray:
         """Those images in [0,1], float32, (len(indices), n_pixels)."""
         return self.images[indices].astype(np.float32) / np.float32(self.levels)
+
+
+def is_here(name: str) -> bool:
+    """Whether this data set can be loaded without a download."""
+    info = DATASETS[name]
+    return info.openml is None or (home() / "data" / info.file).exists()
 
 
 def load_dataset(

@@ -24,18 +24,19 @@ function withNetworks({ data, parentElement: root, setTriggerValue }, make, use)
   }
   if (mine.view) use(mine.view);
   else if (!mine.coming) {
-    const lost = () => {
-      mine.coming = false;
-      if (still()) setTriggerValue("lost", Date.now());
-    };
     mine.coming = true;
-    fetch(data.address).then((reply) => (reply.ok ? reply.arrayBuffer() : null), () => null).then((bytes) => {
-      if (!bytes) setTimeout(lost, LOST);
-      else if (still()) {
+    const ask = () => fetch(data.address).then((reply) => (reply.ok ? reply.arrayBuffer() : null), () => null).then(come);
+    const come = (bytes) => {
+      if (!still()) return;
+      if (bytes) {
         mine.view = make(root, { ...unpack(new Uint8Array(bytes)), start: data.start });
         mine.use(mine.view);
+      } else {
+        setTriggerValue("lost", Date.now());
+        setTimeout(ask, LOST);
       }
-    });
+    };
+    ask();
   }
   return rest;
 }

@@ -1,13 +1,17 @@
-"""The one engine and store of this app process, started while the first reader reads."""
+"""The one engine and store of this app process, started with the server."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import importlib
+import logging
 import os
 import sys
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import streamlit as st
 from streamlit import runtime
@@ -16,6 +20,27 @@ from threadpoolctl import threadpool_limits
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
+
+log = logging.getLogger(__name__)
+IDLE_SECONDS = 1.0  # without a visitor, before the engine starts unasked
+
+
+@asynccontextmanager
+async def engine_from_the_start(server: Any) -> AsyncIterator[None]:
+    """While the server serves: runs in line need not wait for a visitor of the process that leads."""
+    soon = threading.Timer(IDLE_SECONDS, _begin)  # who has just started the app sees the page first
+    soon.daemon = True
+    soon.start()
+    yield
+    soon.cancel()
+
+
+def _begin() -> None:
+    try:
+        _set_up()
+        _engine()
+    except StoreError as error:  # pages say so too, and try again
+        log.warning("Runs cannot be kept: %s", error)
 
 
 @st.cache_resource(show_spinner=False)
@@ -58,16 +83,22 @@ def engine_itself() -> Engine:
 
 @st.cache_resource(show_spinner=False)
 def prepare_process() -> None:
-    """Once, after the imports. What they made lives for good, so the collector need not look at it again; what pages
-    free goes back to the system; and one thread computes, for two beside training workers wait for each other."""
+    """Once, after the imports. What they made lives for good, so the collector need not look at it again."""
+    _set_up()
+    gc.collect()
+    gc.freeze()
+
+
+@st.cache_resource(show_spinner=False)
+def _set_up() -> None:
+    """What pages free goes back to the system; and one thread computes, for two beside training workers wait for each
+    other."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's, read when it is imported
     threadpool_limits(1, "blas")  # numpy's
     if sys.platform == "linux":
         allocator = ctypes.CDLL(None)
         for parameter, value in {-1: 1 << 17, -3: 1 << 17, -8: 2}.items():  # M_TRIM_, M_MMAP_THRESHOLD, M_ARENA_MAX
             getattr(allocator, "mallopt", lambda *_: 0)(parameter, value)  # glibc alone has it
-    gc.collect()
-    gc.freeze()
 
 
 def show_engine_state(engine: Engine, told: bool = False) -> None:

@@ -5,6 +5,7 @@ that costs the page process. Each learner speaks Streamlit's protocol with all t
     python -m tests.benchmarks.bench_class --learners 60 --seconds 120       # a server of its own
     python -m tests.benchmarks.bench_class --url http://127.0.0.1:8501       # one that runs, or a class
     python -m tests.benchmarks.bench_class --processes 2                     # a class of its own, behind HAProxy
+    python -m tests.benchmarks.bench_class --processes 2 --seconds 1800      # a lesson: what grows is told too
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.benchmarks.bench_page import report
+from tests.benchmarks.growth import Growth, memory
 from tests.browser.classroom import Class
 from tests.browser.conftest import Server
 from tests.elements import Node
@@ -159,10 +161,12 @@ def train_button(visitor: Visitor) -> Node | None:
 # The class -----------------------------------------------------------------------------------------------------------
 
 
-async def class_at_once(url: str, learners: int, seconds: float) -> Tally:
+async def class_at_once(url: str, learners: int, seconds: float, growth: Growth) -> Tally:
     tally = Tally()
     until = time.perf_counter() + seconds
+    watching = asyncio.create_task(growth.watch())
     await asyncio.gather(*(learner(number, url, until, tally) for number in range(learners)))
+    watching.cancel()
     return tally
 
 
@@ -187,28 +191,19 @@ def cpu(process: psutil.Process) -> float:
         return times.user + times.system
 
 
-def memory(pages: list[psutil.Process]) -> dict[str, float]:
-    """MB, by what the process is."""
-    found = {}
-    for number, page in enumerate(pages, 1):
-        found[f"page process {number}"] = page.memory_info().rss / 1e6
-        for child in page.children(recursive=True):
-            found[f"child {child.pid}"] = child.memory_info().rss / 1e6
-    return found
-
-
 def p(values: list[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
-def crowd(url: str, learners: int, seconds: float) -> None:
+def crowd(url: str, learners: int, seconds: float, folder: Path | None) -> None:
     pages = answering(url)
+    growth = Growth(pages, folder)
     for _ in range(3 * len(pages) - 2):  # the proxy chooses by a visitor's name
         asyncio.run(warm(url))
     before, computed, start = memory(pages), sum(map(cpu, pages)), time.perf_counter()
     own = cpu(psutil.Process())
-    tally = asyncio.run(class_at_once(url, learners, seconds))
+    tally = asyncio.run(class_at_once(url, learners, seconds, growth))
     wall, computed, own = time.perf_counter() - start, sum(map(cpu, pages)) - computed, cpu(psutil.Process()) - own
     acts = len(tally.controls) + len(tally.pages) + len(tally.first_pages)
     targets = ("150", "400") if learners > 30 else ("80", "400")
@@ -232,6 +227,7 @@ def crowd(url: str, learners: int, seconds: float) -> None:
     for name, size in after.items():
         first = f"{before[name]:.0f} MB before" if name in before else "not there before"
         print(f"memory of {name}: {size:.0f} MB, {first}")
+    growth.tell()
 
 
 async def warm(url: str) -> None:
@@ -261,7 +257,7 @@ def main() -> None:
         server = None if given.url else a_server(Path(folder) / "home", given.processes).start()
         url = given.url or server.url  # type: ignore[union-attr]
         try:
-            crowd(url, given.learners, given.seconds)
+            crowd(url, given.learners, given.seconds, server.home if server else None)
         finally:
             if server:
                 server.stop()

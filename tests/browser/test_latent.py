@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, CDPSession, Page, Response, Route, expect
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Response, Route, expect
 
 from tests.browser.conftest import Server
 from tests.browser.latents import GREY, drag, number, open_latent, opened, z_of
@@ -63,9 +63,9 @@ def on_first_screen(page: Page) -> None:
         assert box["y"] >= 0 and box["y"] + box["height"] <= size["height"], (selector, box)
 
 
-def test_networks_that_are_no_longer_kept_are_offered_again(page: Page, server: Server) -> None:
+def test_networks_that_are_no_longer_kept_are_offered_again(context: BrowserContext, server: Server) -> None:
     """As when the process that made the page has died, and another serves its visitor."""
-    refused: list[str] = []
+    page, refused = context.new_page(), list[str]()  # of its own: a browser logs an answer of 404 as an error
 
     def once(route: Route) -> None:
         if refused:

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import vae_core.data
+import vae_core.download
 from tests.runs.conftest import assert_ended_as_here, pngs, small, trained_here, without
 from vae_core import RunSpec, load_dataset
+from vae_core.catalogue import DATASETS
 from vae_core.checkpoint import Checkpoint
 from vae_core.errors import CheckpointError, DamagedStoreError, DataError, SpecError, StoreError
 from vae_core.pictures import Pictures
@@ -188,20 +189,22 @@ def test_a_run_that_diverges_says_so() -> None:
 
 
 def test_a_download_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    load = vae_core.data.load_dataset
-
-    def slow(name: str, progress: Callable[[str, float], None], should_stop: Any) -> Any:
-        for share in (0.0, 0.404, 1.0):
-            progress("Downloading MNIST, 60,000", share)
+    def slow(info: Any, progress: Callable[[str, float], None], should_stop: Callable[[], bool]) -> None:
+        for share in (0.404, 1.0):
+            progress(f"Downloading {info.title}", share)
         progress("", 1.0)
-        return load(name)
+        assert not should_stop()
+        worker.STOPPED.add(TOKEN)
+        assert should_stop()
 
-    monkeypatch.setattr(vae_core.data, "load_dataset", slow)
-    spec = small()
-    sent, _ = run(spec)
-    sentences = (*(f"Downloading MNIST, 60,000: {share}%" for share in (0, 40, 100)), "")
-    assert sent[:4] == [Said(run=spec.id, token=TOKEN, sentence=sentence) for sentence in sentences]
-    assert type(sent[4]) is Begun
+    monkeypatch.setattr(vae_core.download, "cached_download", slow)
+    spec = RunSpec(dataset="mnist_full", hidden=(8,), epochs=1)
+    sent: list[Any] = []
+    worker.fetch(spec.to_dict(), TOKEN, sent.append, lambda: False)
+    title = DATASETS["mnist_full"].title
+    sentences = (*(f"Downloading {title}: {share}%" for share in (0, 40, 100)), "")
+    assert sent == [Said(run=spec.id, token=TOKEN, sentence=sentence) for sentence in sentences]
+    assert TOKEN not in worker.STOPPED
 
 
 def test_data_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from vae_core.runs.store import Run, Store
 from vae_core.runs.turns import Turns, give_way
 
 log = logging.getLogger(__name__)
+TELL_SECONDS = 2.0  # for workers to hear: one that has died would have Dask try for half a minute
 LOST = "Its worker process was lost. It begins again as soon as one is free."
 KILLED = "Its worker process died several times, most likely for want of memory. Try smaller layers."
 OTHERS = "Others have their turn; it goes on from here."
@@ -109,7 +110,8 @@ class Dispatch:
             if self._client is None:
                 return
             waiting = self._turns.in_order((run for run in runs if run.id not in self.launched), now)
-            for run in waiting[: max(0, self._slots - len(self.launched))]:
+            busy = sum(not one.fetching for one in self.launched.values())
+            for run in waiting[: max(0, self._slots - busy)]:
                 self._launch(run, now)
             waiting = [run for run in waiting if run.id not in self.launched]
             self.in_line = len(waiting)
@@ -148,11 +150,12 @@ class Dispatch:
             self._tell(worker.give_way, [one.token], [one.worker])
 
     def _stop(self, unwanted: set[str]) -> None:
-        """What nobody wants: a run that trains, or has a state to end with, ends by its worker."""
+        """What nobody wants: a run that trains, or has a state to end with, ends by its worker; a download ends
+        with the task, which Dask drops."""
         before, self._stopping = self._stopping, unwanted & self.launched.keys()
         for run_id in unwanted:
             launched = self.launched.get(run_id)
-            if launched is not None and not launched.lost:
+            if launched is not None and not (launched.lost or launched.fetching):
                 if run_id not in before:
                     self._tell(worker.stop, launched.token)
             elif not self.store.slice_path(run_id).exists():
@@ -171,7 +174,8 @@ class Dispatch:
 
     def _tell(self, what: Callable[..., Any], told: Any, workers: list[str] | None = None) -> None:
         if self._client is not None:
-            self._telling.submit(self._client.run, what, told, workers=workers, wait=False, on_error="ignore")
+            how = {"workers": workers, "wait": False, "on_error": "ignore", "callback_timeout": TELL_SECONDS}
+            self._telling.submit(self._client.run, what, told, **how)
 
     # What workers tell ---------------------------------------------------------------------------------------
 
@@ -186,9 +190,11 @@ class Dispatch:
                 return  # an echo of an earlier go
             if isinstance(message, Said):
                 self.store.set_message(run.id, message.sentence)
+                launched.fetching = bool(message.sentence)
             elif isinstance(message, Begun):
                 self.store.begin(run.id, message.step)
                 launched.worker, launched.step = message.worker, max(0, message.step)
+                launched.fetching = False
                 if launched.lost or run.message == OTHERS:
                     launched.lost = False
                     self.store.set_message(run.id, "")
@@ -222,12 +228,14 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001  the connection went in this very moment: likewise
             log.warning("the end of run %s was not heard: %s", run.id, error)
 
-    def _on_end(self, run: Run, future: Any, end: Ended | BaseException) -> None:
+    def _on_end(self, run: Run, future: Any, end: Ended | BaseException | None) -> None:
         with self._lock:
             launched = self.launched.get(run.id)
             if launched is not None and launched.future is future:  # no earlier go's
                 if isinstance(end, Ended):
                     self._keep(run, end)
+                elif end is None:  # its data set is there now
+                    self.store.put_back_in_line(run.id, "")
                 else:
                     self._on_error(run, end)
                 self._forget(run.id)

@@ -29,6 +29,7 @@ class Launched:
     future: Any  # Dask drops the run when we drop this
     worker: str = ""  # address of the one that began it last; none before it has begun, or when that worker is lost
     lost: bool = False
+    fetching: bool = False  # it takes no worker's time, but waits for its data set
     step: int = 0  # of its last snapshot
     limit: int = FREE  # it waits at the first snapshot at this step or beyond
     seen_at: float = math.inf  # when its first snapshot came, of time.monotonic()

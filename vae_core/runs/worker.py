@@ -84,14 +84,22 @@ def hold(token: str, step: int, should_end: Callable[[], bool]) -> None:
             TOLD.wait(0.5)  # `should_end` may turn without a word
 
 
-def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -> Ended:
-    """The task: train, log an event for each message, return the last one with weights and result."""
-    from distributed import get_worker
+def train_run(canonical: dict[str, Any], checkpoint: bytes | None, token: str) -> Ended | None:
+    """The task: train, log an event for each message, return the last one with weights and result. Where the data set
+    is not on this machine, get that instead: None says that it has come, and that the run may begin."""
+    from distributed import get_worker, secede
+
+    from vae_core.data import is_here
 
     worker = get_worker()
     send = lambda message: worker.log_event(TOPIC, to_wire(message))
+    abandoned = lambda: is_abandoned(worker, token)
     try:
-        return run_spec(canonical, checkpoint, token, send, lambda: is_abandoned(worker, token))
+        if is_here(canonical["dataset"]):
+            return run_spec(canonical, checkpoint, token, send, abandoned)
+        secede()  # others train meanwhile: a download waits for somebody else's server, not for this processor
+        fetch(canonical, token, send, abandoned)
+        return None
     finally:
         give_back_memory()
 
@@ -106,7 +114,25 @@ def give_back_memory() -> None:
 def is_abandoned(worker: Any, token: str) -> bool:
     """Dask cannot end a thread: one whose task nobody wants any more must notice, and end itself."""
     task = worker.state.tasks.get(token)
-    return task is None or task.state != "executing"
+    return task is None or task.state not in ("executing", "long-running")
+
+
+def fetch(
+    canonical: dict[str, Any], token: str, send: Callable[[Message], None], abandoned: Callable[[], bool]
+) -> None:
+    """Download the run's data set, and tell how far that is. Raises DataError."""
+    from vae_core.catalogue import DATASETS
+    from vae_core.download import cached_download
+    from vae_core.spec import RunSpec
+
+    spec = RunSpec.from_dict(canonical)
+    info, about = DATASETS[spec.dataset], {"run": spec.id, "token": token}
+    say = lambda what, share: send(Said(**about, sentence=f"{what}: {share:.0%}" if what else ""))
+    say(f"Downloading {info.title}", 0.0)  # at once, though another may be at it: the engine counts on it
+    try:
+        cached_download(info, say, lambda: token in STOPPED or abandoned())
+    finally:
+        STOPPED.discard(token)
 
 
 def run_spec(
@@ -128,8 +154,7 @@ def run_spec(
     if resume is not None and (resume.spec.with_epochs(spec.epochs) != spec or resume.step > spec.total_steps):
         raise CheckpointError("The saved weights are of another run; train this run again.")
     about = {"run": spec.id, "token": token}
-    say = lambda what, share: send(Said(**about, sentence=f"{what}: {share:.0%}" if what else ""))
-    data = load_dataset(spec.dataset, say, lambda: token in STOPPED or abandoned())
+    data = load_dataset(spec.dataset)
     LIMITS[token] = FREE  # before the engine hears of it, and may set another
     should_stop = lambda: token in STOPPED or abandoned()
     gives_way = lambda: token in GIVING_WAY

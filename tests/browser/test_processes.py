@@ -1,0 +1,92 @@
+"""Servers as processes, visited without a browser: how they begin, hang and are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.benchmarks.bench_kills import KINDS, left_behind, soak_and_kill
+from tests.browser.classroom import PAGES, Class
+from tests.browser.conftest import Server
+from tests.protocol import Visitor
+from tests.runs.conftest import assert_ended_as_here, small
+from tests.waiting import wait_until
+from vae_core.classroom import find_haproxy
+from vae_core.runs.store import Store
+
+needs_haproxy = pytest.mark.skipif(
+    find_haproxy() is None, reason="HAProxy is not installed: python -m tests.browser.chromium does it, where it can"
+)
+
+
+@pytest.fixture
+def classroom(tmp_path: Path) -> Iterator[Class]:
+    classroom = Class(tmp_path / "home")
+    try:
+        yield classroom.start()
+    finally:
+        classroom.stop()
+
+
+def answers(process: psutil.Process) -> bool:
+    """A page process, at its own port."""
+    try:
+        url = f"http://127.0.0.1:{process.cmdline()[-1]}/_stcore/health"
+        return urllib.request.urlopen(url, timeout=1).status == 200
+    except (OSError, psutil.NoSuchProcess):
+        return False
+
+
+def test_runs_in_line_train_before_anybody_visits(tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    run = store.queue(small(seed=60), "ann")
+    server = Server(store.folder).start()
+    try:
+        wait_until(lambda: not store.run(run.id).active, how=lambda: str(store.run(run.id)))  # type: ignore[union-attr]
+        assert_ended_as_here(store, run.spec)
+    finally:
+        server.stop()
+
+
+def test_a_server_that_can_keep_no_runs_starts_and_tells_its_visitors(tmp_path: Path) -> None:
+    async def errors() -> list[str]:
+        visitor = Visitor(server.url)
+        await visitor.open()
+        await visitor.close()
+        return [node.proto.body for node in visitor.nodes.values() if "Runs cannot be kept" in str(node.proto)]
+
+    server = Server(tmp_path, {"VAE_HOME": "/dev/null/runs"}).start()
+    try:
+        wait_until(lambda: "Runs cannot be kept" in (tmp_path / "server.log").read_text())
+        (error,) = asyncio.run(errors())
+        assert "VAE_HOME" in error
+    finally:
+        server.stop()
+
+
+@needs_haproxy
+def test_a_page_process_that_hangs_has_a_successor(classroom: Class) -> None:
+    before = classroom.pages()
+    wait_until(lambda: all(map(answers, before.values())))
+    hung, other = (before[page] for page in PAGES)
+    hung.suspend()
+    after = wait_until(lambda: found if (found := classroom.pages()).get(PAGES[0], hung) != hung else None)
+    wait_until(lambda: answers(after[PAGES[0]]), how=classroom.log)
+    assert classroom.pages()[PAGES[1]] == other
+    assert "does not answer at port" in classroom.log()
+
+
+@needs_haproxy
+def test_one_kill_of_each_kind_costs_time_and_nothing_else(classroom: Class) -> None:
+    soak = soak_and_kill(classroom, random.Random(0).sample(KINDS, len(KINDS)), random.Random(0), 4.0)
+    assert soak.seconds.keys() == {*KINDS}
+    assert classroom.process is not None
+    classroom.process.terminate()
+    classroom.process.wait()
+    wait_until(lambda: not left_behind(classroom.home), how=lambda: str(left_behind(classroom.home)))
