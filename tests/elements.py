@@ -69,6 +69,12 @@ class Node:
         return self.kind in STATES and bool(self.id)
 
     @property
+    def field(self) -> str:
+        """Of the widget's state: a browser sends the whole numbers of a number's box as such."""
+        whole = self.kind == "number_input" and self.proto.data_type == self.proto.INT
+        return "int_value" if whole else STATES[self.kind][0]
+
+    @property
     def key(self) -> str:
         """The widget's key, "" where it has none: ids are `$$ID-<hash>-<key>`."""
         key = self.id.split("-", 2)[-1]
@@ -91,5 +97,5 @@ def state_of(widget_id: str, name: str, value: Any) -> WidgetState:
     elif name == "string_trigger_value":
         state.string_trigger_value.data = value
     else:
-        setattr(state, name, value)
+        setattr(state, name, int(value) if name == "int_value" else value)
     return state

@@ -79,7 +79,7 @@ def hostile_state(widget_id: str, name: str, value: Any) -> WidgetState:
 
 def hostile_states(widget: Node, dice: random.Random, wrong: int) -> Iterator[WidgetState]:
     """All that is hostile in the right field of its state, and `wrong` of what is in wrong ones."""
-    own = STATES[widget.kind][0] if widget.kind in STATES else "string_value"
+    own = widget.field if widget.kind in STATES else "string_value"
     elsewhere = [one for one in ANY if one[0] != own]
     chosen = [one for one in ANY if one[0] == own] + dice.sample(elsewhere, min(wrong, len(elsewhere)))
     for name, value in chosen:

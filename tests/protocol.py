@@ -117,7 +117,7 @@ class Visitor:
         """Set a widget as it would be by hand; returns the seconds until the script that answers has finished."""
         if widget.kind == "button":
             return await self.trigger(widget, state_of(widget.id, "trigger_value", True))
-        self.values[widget.id] = (STATES[widget.kind][0], value)
+        self.values[widget.id] = (widget.field, value)
         return await self._ask(self._message(widget.fragment), widget.fragment)
 
     async def trigger(self, widget: Node, state: WidgetState) -> float:
@@ -271,9 +271,9 @@ class Visitor:
         if kind == "exception":
             self._except(inner)
         if node.is_widget:
-            name, first = STATES[kind]
+            first = STATES[kind][1]
             if node.id not in self.values or getattr(inner, "set_value", False):
-                self.values[node.id] = (name, first(inner))
+                self.values[node.id] = (node.field, first(inner))
         if kind == "bidi_component" and (networks := re.search(r'"address": ?"(runs/[^"]+)"', inner.json)):
             self._fetch(f"/{networks[1]}")
         if kind == "imgs":

@@ -8,6 +8,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -59,6 +60,28 @@ def test_a_value_that_a_control_cannot_hold_is_dropped(server: Server, address: 
     assert not found.broken
     assert not found.kept
     assert not begun(server)
+
+
+def test_what_a_browser_sends_is_taken(server: Server):
+    async def set_all() -> dict[str, Any]:
+        visitor = Visitor(server.url)
+        await visitor.open("compare", "guess=skip")
+        await visitor.change(visitor.find("compare.k"), 7)  # a whole number
+        await visitor.go("train")
+        for key, value in {"train.beta": 2.5, "train.hidden": "16", "train.decoders": ["Bernoulli"]}.items():
+            await visitor.change(visitor.find(key), value)
+        address = visitor.query
+        await visitor.go("compare")
+        await visitor.close()
+        return parse_qs(f"{address}&{visitor.query}")
+
+    found = asyncio.run(set_all())
+    assert {name: found[name] for name in ("k", "beta", "hidden", "decoders")} == {
+        "k": ["7"],
+        "beta": ["2.5"],
+        "hidden": ["16"],
+        "decoders": ["bernoulli"],
+    }
 
 
 def test_a_first_message_is_looked_at_too(server: Server):

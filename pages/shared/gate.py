@@ -21,6 +21,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.state.common import WidgetMetadata, unpack_widget_state_value
 from streamlit.runtime.state.session_state import Serialized, SessionState
 
+ALSO = {"double_value": "int_value"}  # what a browser sends of a box for whole numbers
 LOGGER = get_logger(__name__)
 
 
@@ -62,7 +63,7 @@ def _drop_unless_fit(session: SessionState, widget: WidgetMetadata[Any]) -> None
         return
     kind = kept.value.WhichOneof("value")
     try:
-        if kind not in (None, widget.value_type):
+        if kind not in (None, widget.value_type, ALSO.get(widget.value_type)):
             raise Unfit(f"it holds {widget.value_type}")
         said = unpack_widget_state_value(kept.value)
         if said is not None:

@@ -43,9 +43,12 @@ async def page_costs(app: psutil.Process, url: str, page: str, times: int, shown
     medians = []
     controls_here = [(one.kind, one.key or one.label) for one in controls(visitor)]
     for kind, name in controls_here[:1] if page == "questions" else controls_here:
-        found = await cost(app, partial(turn, visitor, kind, name), times)
+        one = Visitor(url)  # another each time: what one control shows another may hide
+        await one.open(page)
+        found = await cost(app, partial(turn, one, kind, name), times)
         show(page, name, found)
         medians.append(statistics.median(found))
+        await one.close()
     show(page, "(the page opened)", await cost(app, partial(visitor.go, page), times))
     for fragment, interval in visitor.clocks.items():
         show(page, f"(a clock, each {interval:g} s)", await cost(app, partial(visitor.tick, fragment), times))
