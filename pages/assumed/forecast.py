@@ -22,9 +22,9 @@ def excess_error(dataset: str, loss: str) -> float:
     return exact.excess_error(images(dataset, loss), loss.removesuffix("_grey").removesuffix("_binary"))
 
 
-@st.cache_data(show_spinner="Reading the images", max_entries=64)
-def noise_left(code: LossCode, dataset: str) -> float:
-    return assumed.noise_left(code, images(dataset, code.loss), eigenvalues(dataset))
+@st.cache_data(show_spinner="Reading the images", max_entries=256)
+def noise_left(loss: str, latent_dim: int, dataset: str) -> float:
+    return assumed.noise_left(loss, latent_dim, lambda: images(dataset, loss), eigenvalues(dataset))
 
 
 def _forecast(code: LossCode, dataset: str) -> assumed.Forecast:

@@ -38,7 +38,7 @@ def show() -> None:
         st.header("What it assumes", anchor="meaning")
         show_meaning(code, words)
 
-    noise = noise_left(code, dataset)
+    noise = noise_left(code.loss, code.latent_dim, dataset)
     right = assumed.corrected(code, noise)
     outlook = outlook_of(code, dataset)
     better = "Refined" if outlook == "fair" else "Corrected"  # what is about right needs no correcting

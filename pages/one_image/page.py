@@ -18,6 +18,7 @@ from pages.shared.held_out import choose_image
 from pages.shared.naming import title
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.sections import run_again
 from pages.shared.tour import show_title
 from pages.shared.trained import RUN_SETTINGS, choose_runs, data_of, offer_again, vae_of
 from pages.shared.words import decoder_words, ending, page_words
@@ -65,7 +66,7 @@ def choose(spec: RunSpec) -> int:
         labels = data_of(spec.dataset).labels[split(spec)[1]]  # (n_held_out,)
         by_class = "The first of class" if "fashion" in spec.dataset else "The first of digit"
         number = choose_image(SETTINGS, labels, by_class=by_class)
-        SETTINGS.one_of("z", "z is", on_change=lambda: st.rerun(MAP))
+        SETTINGS.one_of("z", "z is", on_change=lambda: run_again(MAP))
     return number
 
 
@@ -142,7 +143,7 @@ def show_estimates(vaes: Sequence[VAE], number: int) -> None:
 def drawn_again() -> None:
     """The map may be at the first of these draws."""
     if SETTINGS["z"] == "draw":
-        st.rerun([MAP, ESTIMATE])
+        run_again(MAP, ESTIMATE)
 
 
 # The page ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.address import PageSettings
+from pages.shared.sections import run_again
 
 
 def predict(
@@ -19,6 +20,6 @@ def predict(
 
     def again() -> None:
         if shown and settings[name] is not None:
-            st.rerun(told)
+            run_again(told)
 
     return st.pills(question, guesses, format_func=called, wrap=True, on_change=again, **settings.keep(name))

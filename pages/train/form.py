@@ -10,6 +10,7 @@ import streamlit as st
 from pages.shared.address import Address
 from pages.shared.learner import learner
 from pages.shared.naming import title
+from pages.shared.sections import run_again
 from pages.shared.train_link import FIELDS, TRAIN_SETTINGS, link_to
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
@@ -66,7 +67,7 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str, str]:
 
 
 def explain_anew() -> None:
-    st.rerun(["train", EXPLAINED])
+    run_again("train", EXPLAINED)
 
 
 def _called(key: str) -> str:

@@ -234,10 +234,8 @@ def test_what_is_right_already() -> None:
 def test_the_noise_left_has_two_digits() -> None:
     images = np.random.default_rng(3).normal(size=(200, 8)) * np.linspace(2, 0.1, 8)
     values = eigenvalues(images)
-    sigma = math.sqrt(noise_left(LossCode(n_pixels=8, latent_dim=3), images, values))
+    sigma = math.sqrt(noise_left("squared", 3, lambda: images, values))
     assert sigma == pytest.approx(math.sqrt(values[3:].mean()), rel=0.05)
     assert sigma == pytest.approx(round(sigma, 2), abs=1e-12)
-    assert (
-        0 < noise_left(LossCode("absolute", n_pixels=8, latent_dim=3), images, values) < sigma
-    )  # E|e| < its deviation
-    assert noise_left(LossCode("bce_grey", n_pixels=8, latent_dim=3), images, values) == 0
+    assert 0 < noise_left("absolute", 3, lambda: images, values) < sigma  # E|e| < its deviation
+    assert noise_left("bce_grey", 3, lambda: images, values) == 0

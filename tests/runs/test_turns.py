@@ -15,7 +15,7 @@ from vae_core.runs.turns import LEAST_SECONDS, SLICE_SECONDS, TURN_SECONDS, Turn
 
 
 def run(name: str, *learners: str, created: float = 0.0, pictured: bool = True) -> InLine:
-    return InLine(name, created, learners, pictured)
+    return InLine(name, created, "digits", learners, pictured)
 
 
 def order(turns: Turns, *waiting: InLine, now: float = 100.0) -> list[str]:

@@ -12,6 +12,7 @@ as large as from 0 to 1, its square four times.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -196,11 +197,12 @@ def _power(number: str) -> str:
     return rf"{mantissa}\cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
-def noise_left(code: LossCode, images: np.ndarray, eigenvalues: np.ndarray) -> float:
-    """sigma^2 or b that the best linear decoder leaves of images (n, D), sigma and b to two digits; 0 for BCE."""
-    if code.loss == "squared":
-        return float(f"{math.sqrt(best_variance(eigenvalues, code.latent_dim)):.2g}") ** 2
-    return float(f"{mean_absolute_residual(images, code.latent_dim):.2g}") if code.loss == "absolute" else 0.0
+def noise_left(loss: str, latent_dim: int, images: Callable[[], np.ndarray], eigenvalues: np.ndarray) -> float:
+    """sigma^2 or b that the best linear decoder leaves of `images()` (n, D), sigma and b to two digits; 0 for BCE. The
+    images are asked for only where their eigenvalues do not say it."""
+    if loss == "squared":
+        return float(f"{math.sqrt(best_variance(eigenvalues, latent_dim)):.2g}") ** 2
+    return float(f"{mean_absolute_residual(images(), latent_dim):.2g}") if loss == "absolute" else 0.0
 
 
 def corrected(code: LossCode, noise: float) -> LossCode:

@@ -23,6 +23,7 @@ from vae_core.runs.turns import Turns, give_way
 
 log = logging.getLogger(__name__)
 TELL_SECONDS = 2.0  # for workers to hear: one that has died would have Dask try for half a minute
+MOST_FETCHING = 8  # runs that wait for a data set, each in a thread of its worker; further ones stay in line
 LOST = "Its worker process was lost. It begins again as soon as one is free."
 KILLED = "Its worker process died several times, most likely for want of memory. Try smaller layers."
 OTHERS = "Others have their turn; it goes on from here."
@@ -110,8 +111,9 @@ class Dispatch:
             if self._client is None:
                 return
             waiting = self._turns.in_order((run for run in runs if run.id not in self.launched), now)
-            busy = sum(not one.fetching for one in self.launched.values())
-            for run in waiting[: max(0, self._slots - busy)]:
+            fetched = [one.run.spec.dataset for one in self.launched.values() if one.fetching]
+            begins = [run for run in waiting if len(fetched) < MOST_FETCHING or run.dataset not in fetched]
+            for run in begins[: max(0, self._slots - (len(self.launched) - len(fetched)))]:
                 self._launch(run, now)
             waiting = [run for run in waiting if run.id not in self.launched]
             self.in_line = len(waiting)

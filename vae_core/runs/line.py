@@ -1,4 +1,4 @@
-"""The line of runs that wait to be trained, or train: who asked for each, who still wants it, and how long it may get.
+"""The line of runs that wait to be trained, or train: who asked for each, and who still wants it.
 
 Learners are told apart by a name that their browser keeps; "" is whoever has none.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sqlite3 import Row
 
 from vae_core.runs.asked import ACTIVE
 from vae_core.runs.store import Store
@@ -18,6 +19,7 @@ class InLine:
 
     id: str
     created: float
+    dataset: str
     learners: tuple[str, ...]  # who want it
     pictured: bool  # whether there is something of it to be seen
 
@@ -25,16 +27,16 @@ class InLine:
 def in_line(store: Store) -> list[InLine]:
     """Those queued and running, oldest first. Raises StoreError."""
     rows = store.read(
-        "SELECT id, created, group_concat(learner, ' ') AS learners, count(learner) AS many, "
+        "SELECT id, created, CASE WHEN json_valid(spec) THEN json_extract(spec, '$.dataset') ELSE '' END AS dataset, "
+        "group_concat(learner, ' ') AS learners, count(learner) AS many, "
         "EXISTS (SELECT 1 FROM snapshots WHERE run = id) AS pictured "
         f"FROM runs LEFT JOIN asked ON run = id AND wants WHERE {ACTIVE} GROUP BY id ORDER BY created"
     )
-    return [
-        InLine(
-            row["id"], row["created"], tuple(row["learners"].split(" ")) if row["many"] else (), bool(row["pictured"])
-        )
-        for row in rows
-    ]
+    return [InLine(row["id"], row["created"], row["dataset"], _names(row), bool(row["pictured"])) for row in rows]
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    return tuple(row["learners"].split(" ")) if row["many"] else ()
 
 
 def counts(store: Store) -> tuple[int, int]:
