@@ -52,10 +52,11 @@ def test_a_class_goes_on_when_the_process_that_leads_is_killed(
 ) -> None:
     one, two = context.new_page(), other.new_page()
     query = "dataset=digits&epochs=100&hidden=64&decoders=bernoulli"
-    open_train(one, classroom, query)
-    first = place(one)
+    first = wait_until(lambda: next((name for name, each in classroom.pages().items() if leads(each)), None))
     (second,) = {*PAGES} - {first}
-    other.add_cookies([{"name": COOKIE, "value": second, "url": classroom.url}])
+    for visitor, where in ((context, first), (other, second)):
+        visitor.add_cookies([{"name": COOKIE, "value": where, "url": classroom.url}])
+    open_train(one, classroom, query)
 
     # What is pressed at one process is seen live at the other.
     button(one, "Train").click()
