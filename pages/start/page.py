@@ -57,16 +57,18 @@ def show(key: str, digit: int, example: Example, draw: int) -> None:
     name, likelihood = title(SPECS[key]), LIKELIHOODS[key]
     clipped = ", clipped" * (likelihood.support is Support.REAL)  # a coin's sample is black and white already
     st.markdown(f"**{name}**")
-    st.image(
-        [enlarged(png(image[None])) for image in (inputs[digit], example.mean, example.samples[draw])],
-        caption=["input x", "mean of p(x|z,w)", f"one sample{clipped}"],
-        width=84,
-        alt=[
-            f"The held-out digit {digit}",
-            f"The mean of p(x|z,w) under {name}",
+    pictures = [
+        (inputs[digit], "input x", f"The held-out digit {digit}"),
+        (example.mean, "mean of p(x|z,w)", f"The mean of p(x|z,w) under {name}"),
+        (
+            example.samples[draw],
+            f"one sample{clipped}",
             f"A draw from p(x|z,w) under {name}{clipped}{' for display' if clipped else ''}",
-        ],
-    )
+        ),
+    ]
+    with st.container(horizontal=True, gap="small"):
+        for image, caption, alt in pictures:
+            st.image(enlarged(png(image[None])), caption=caption, width=84, alt=alt)
     # In the text, a formula breaks where its line is full; displayed, it would be cut.
     st.markdown(
         f"ln p(x|z,w) = **{nats(example.log_prob)}** nats  \n{badge(SPECS[key])}\n\n"
