@@ -9,11 +9,15 @@ import sys
 from dataclasses import dataclass, field
 
 import psutil
+import pytest
 
 from tests.browser.conftest import ROOT, Server
 from tests.waiting import alive, wait_until
-from vae_core.classroom import free_ports
+from vae_core.classroom import find_haproxy, free_ports
 
+needs_haproxy = pytest.mark.skipif(
+    find_haproxy() is None, reason="HAProxy is not installed: python -m tests.browser.chromium does it, where it can"
+)
 PAGES = ("page-1", "page-2")
 
 

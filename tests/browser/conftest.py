@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -18,6 +19,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from tests.browser import chromium
 from tests.waiting import SECONDS, wait_until
+
+if TYPE_CHECKING:
+    from tests.browser.classroom import Class
 
 ROOT = Path(__file__).resolve().parents[2]
 expect.set_options(timeout=1000 * SECONDS)
@@ -78,6 +82,17 @@ def at_rest(page: Page) -> None:
         "() => document.getAnimations().every((one) => one.playState !== 'running' ||"
         " one.effect.getComputedTiming().endTime === Infinity)"
     )
+
+
+@pytest.fixture
+def classroom(tmp_path: Path) -> Iterator[Class]:
+    from tests.browser.classroom import Class  # whose servers are made of this file's
+
+    classroom = Class(tmp_path / "home")
+    try:
+        yield classroom.start()
+    finally:
+        classroom.stop()
 
 
 @pytest.fixture(scope="session")

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.classroom import PAGES, Class
+from tests.browser.classroom import PAGES, Class, needs_haproxy
 from tests.browser.stages import button, lane, open_train, passed, picture, step
 from tests.runs.conftest import assert_ended_as_here
 from tests.waiting import alive, wait_until
-from vae_core.classroom import COOKIE, find_haproxy
+from vae_core.classroom import COOKIE
 from vae_core.runs.store import Store
 
-pytestmark = pytest.mark.skipif(
-    find_haproxy() is None, reason="HAProxy is not installed: python -m tests.browser.chromium does it, where it can"
-)
-
-
-@pytest.fixture
-def classroom(tmp_path: Path) -> Iterator[Class]:
-    classroom = Class(tmp_path / "home")
-    try:
-        yield classroom.start()
-    finally:
-        classroom.stop()
+pytestmark = needs_haproxy
 
 
 @pytest.fixture

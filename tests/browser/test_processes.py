@@ -5,33 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.benchmarks.bench_kills import KINDS, left_behind, soak_and_kill
-from tests.browser.classroom import PAGES, Class
+from tests.browser.classroom import PAGES, Class, needs_haproxy
 from tests.browser.conftest import Server
 from tests.protocol import Visitor
 from tests.runs.conftest import assert_ended_as_here, small
 from tests.waiting import wait_until
-from vae_core.classroom import find_haproxy
 from vae_core.runs.store import Store
-
-needs_haproxy = pytest.mark.skipif(
-    find_haproxy() is None, reason="HAProxy is not installed: python -m tests.browser.chromium does it, where it can"
-)
-
-
-@pytest.fixture
-def classroom(tmp_path: Path) -> Iterator[Class]:
-    classroom = Class(tmp_path / "home")
-    try:
-        yield classroom.start()
-    finally:
-        classroom.stop()
 
 
 def answers(process: psutil.Process) -> bool:
