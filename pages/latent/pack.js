@@ -27,8 +27,8 @@ function withNetworks({ data, parentElement: root, setTriggerValue }, make, use)
     mine.coming = true;
     const ask = () => fetch(data.address).then((reply) => (reply.ok ? reply.arrayBuffer() : null), () => null).then(come);
     const come = (bytes) => {
-      if (!still()) return;
-      if (bytes) {
+      if (!still()) mine.coming = false;
+      else if (bytes) {
         mine.view = make(root, { ...unpack(new Uint8Array(bytes)), start: data.start });
         mine.use(mine.view);
       } else {

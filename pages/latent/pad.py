@@ -31,7 +31,7 @@ def latent_pad(runs: list[LatentRun], settings: PageSettings) -> None:
             return
         settings["at"] = link
 
-    # Where to start is said once, while the pad stands: it does not go to where its reader stands already.
+    # Where to start is said once, while the pad stands: were it to follow z, every release would send the widget anew.
     if state.get("latent.pad shown") != values["id"] or key not in state:
         state["latent.pad shown"], state["latent.pad start"] = values["id"], _start(settings["at"], runs[0])
     data = {**values, "start": state["latent.pad start"]}
