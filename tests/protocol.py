@@ -104,8 +104,7 @@ class Visitor:
 
     async def go(self, page: str, query: str = "") -> float:
         """Press a page's name in the menu, or a link to it."""
-        for _, clock in self._clocks.values():
-            clock.cancel()
+        self.hold_clocks()
         self._clocks.clear()
         self.nodes = {path: node for path, node in self.nodes.items() if node.script == self.main_hash}
         self.query = query
@@ -285,8 +284,10 @@ class Visitor:
             return
         self.reruns += 1
         of = self._run_fragments
-        stale = lambda node: node.run != self._run and (not of or node.fragment in of)
-        self.nodes = {place: node for place, node in self.nodes.items() if not stale(node)}
+        again = {place for place, node in self.nodes.items() if node.run == self._run and node.fragment in of}
+        within = lambda place: any(place[:length] in again for length in range(1, len(place)))  # nested fragments too
+        stale = lambda place, node: node.run != self._run and (not of or within(place))
+        self.nodes = {place: node for place, node in self.nodes.items() if not stale(place, node)}
         if not of:
             self._full_runs += 1
             kept = self._kept.items()
@@ -317,6 +318,11 @@ class Visitor:
         while True:
             await asyncio.sleep(interval)
             await self._socket.send(self._message(fragment, clock=True).SerializeToString())
+
+    def hold_clocks(self) -> None:
+        """They are wound, and stand still from now on."""
+        for _, clock in self._clocks.values():
+            clock.cancel()
 
     @property
     def clocks(self) -> dict[str, float]:

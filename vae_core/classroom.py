@@ -34,6 +34,7 @@ BEGIN_SECONDS = 60.0  # to answer for the first time
 END_SECONDS = 2.0  # to end politely; runs lose nothing either way
 PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))  # Debian's, not in a user's PATH
 COOKIE = "vae_pages"
+AHEAD = "VAE_AHEAD"  # tells page processes to compute ahead what the first of a class would wait for
 NO_HAPROXY = (
     "A class needs HAProxy, which is not installed here. On Debian and Ubuntu: sudo apt-get install haproxy. Or start "
     "one page process with make run."
@@ -264,6 +265,7 @@ def main() -> int:
     where = _joined(host, port)
     url = f"http://{where}".replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
     os.environ.setdefault("STREAMLIT_SERVER_COOKIE_SECRET", secrets.token_hex(32))  # one for all page processes
+    os.environ[AHEAD] = "1"
     _more_files()
     ports = free_ports(count)
 

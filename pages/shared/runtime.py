@@ -17,6 +17,8 @@ import streamlit as st
 from streamlit import runtime
 from threadpoolctl import threadpool_limits
 
+from pages.shared.ahead import visit_all
+from vae_core.classroom import AHEAD
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
@@ -38,9 +40,12 @@ async def engine_from_the_start(server: Any) -> AsyncIterator[None]:
 def _begin() -> None:
     try:
         _set_up()
-        _engine()
+        engine = _engine()
     except StoreError as error:  # pages say so too, and try again
         log.warning("Runs cannot be kept: %s", error)
+    else:
+        if os.environ.get(AHEAD) and engine.wait_until_ready(60):  # the cores are for the workers' start until then
+            visit_all()
 
 
 @st.cache_resource(show_spinner=False)
@@ -108,7 +113,6 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
     waiting = bool(engine.state != "ready" or engine.problem)
     st.session_state["engine watched"] = waiting
 
-    @st.fragment(run_every=1.0 if waiting else None, key="engine_state")
     def state() -> None:
         if waiting and engine.state == "ready" and not engine.problem:
             st.rerun()  # without this fragment's clock
@@ -123,7 +127,10 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
                 "The page works meanwhile, and a run you start begins as soon as one is warm."
             )
 
-    state()
+    if waiting:
+        st.fragment(run_every=1.0, key="engine_state")(state)()
+    else:
+        state()  # no fragment: one that is drawn without a clock keeps the clock that it had
     if engine.store.notice:
         st.warning(engine.store.notice, icon=":material/healing:")
 

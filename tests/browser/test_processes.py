@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+import time
 import urllib.request
 from pathlib import Path
 
 import psutil
 
+from pages.shared.ahead import MORE
 from tests.benchmarks.bench_kills import KINDS, left_behind, soak_and_kill
 from tests.browser.classroom import PAGES, Class, needs_haproxy
 from tests.browser.conftest import Server
 from tests.protocol import Visitor
 from tests.runs.conftest import assert_ended_as_here, small
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
+from vae_core.classroom import AHEAD
 from vae_core.runs.store import Store
 
 
@@ -50,6 +54,54 @@ def test_a_server_that_can_keep_no_runs_starts_and_tells_its_visitors(tmp_path: 
         wait_until(lambda: "Runs cannot be kept" in (tmp_path / "server.log").read_text())
         (error,) = asyncio.run(errors())
         assert "VAE_HOME" in error
+    finally:
+        server.stop()
+
+
+def test_the_clock_of_a_start_ends_with_it_whatever_runs_first(tmp_path: Path) -> None:
+    async def change_until_warm() -> tuple[bool, dict[str, float]]:
+        visitor = Visitor(server.url)
+        await visitor.open()
+        await visitor.go("train")
+        began = bool(visitor.clocks)
+        visitor.hold_clocks()  # a control runs its section before the clock does
+        deadline = time.monotonic() + SECONDS
+        while any("warming up" in str(node.proto) for node in visitor.nodes.values()):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)  # else the workers come to nothing
+            seed = visitor.find("train.seed")
+            await visitor.change(seed, (visitor.value(seed) + 1) % 100)
+        await visitor.close()
+        return began, visitor.clocks
+
+    server = Server(tmp_path).start()
+    try:
+        began, left = asyncio.run(change_until_warm())
+    finally:
+        server.stop()
+    assert began
+    assert not left
+
+
+def test_a_page_process_of_a_class_computes_ahead_what_the_first_would_wait_for(tmp_path: Path) -> None:
+    slow = {"assumed.forecast.excess_error": 4, "mse.sigma_runs._summary": 5, "latent.new._usual": 1}
+
+    def computed() -> dict[str, int]:
+        told = urllib.request.urlopen(f"{server.url}/_stcore/metrics").read().decode()
+        misses = dict(re.findall(r'cache_lookups_total{cache="pages.(.*?)".*result="miss"} (\d+)', told))
+        return {name: int(misses.get(name, 0)) for name in slow}
+
+    async def look() -> None:
+        for page, query in MORE:
+            visitor = Visitor(server.url)
+            await visitor.open(page, query)
+            await visitor.close()
+
+    server = Server(tmp_path, {AHEAD: "1"}).start()
+    try:
+        wait_until(lambda: computed() == slow, how=lambda: str(computed()))
+        asyncio.run(look())
+        assert computed() == slow
     finally:
         server.stop()
 
