@@ -29,6 +29,7 @@ from tests.browser.classroom import Class
 from tests.browser.conftest import Server
 from tests.elements import Node
 from tests.protocol import Lost, Visitor
+from tests.waiting import wait_until
 
 # Where a class is, by page: most train, or look at one pixel, one image and the latent space.
 CROWD = {
@@ -191,6 +192,13 @@ def cpu(process: psutil.Process) -> float:
         return times.user + times.system
 
 
+def at_rest(pages: list[psutil.Process]) -> bool:
+    """Whether they have computed ahead what a class would wait for: less than a twentieth of a core in a second."""
+    before = sum(map(cpu, pages))
+    time.sleep(1.0)
+    return sum(map(cpu, pages)) - before < 0.05
+
+
 def p(values: list[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
@@ -201,6 +209,7 @@ def crowd(url: str, learners: int, seconds: float, folder: Path | None) -> None:
     growth = Growth(pages, folder)
     for _ in range(3 * len(pages) - 2):  # the proxy chooses by a visitor's name
         asyncio.run(warm(url))
+    wait_until(lambda: at_rest(pages))
     before, computed, start = memory(pages), sum(map(cpu, pages)), time.perf_counter()
     own = cpu(psutil.Process())
     tally = asyncio.run(class_at_once(url, learners, seconds, growth))

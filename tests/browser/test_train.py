@@ -15,7 +15,7 @@ from tests.waiting import SECONDS, wait_until
 
 def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server: Server) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
-    open_train(page, server, "epochs=40&seed=7")
+    open_train(page, server, "epochs=24&seed=7")
     expect(lane(page, "bernoulli")).to_be_visible()
     page.evaluate(SHIFTS)
     button(page, "Train").press("Enter")
@@ -53,7 +53,7 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     button(page, "Continue").click()
     wait_until(lambda: step(page, "gaussian_learned") > stopped)
     for key in LANES:
-        expect(lane(page, key)).to_contain_text("done: 1,280 steps")
+        expect(lane(page, key)).to_contain_text("done: 768 steps")
     expect(page.get_by_text("not on one axis")).to_be_visible()
     expect(page.locator(".remarks")).to_contain_text("σ")
 

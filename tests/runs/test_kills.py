@@ -21,7 +21,7 @@ from vae_core.runs.cluster import worker_count
 from vae_core.runs.dispatch import LOST
 from vae_core.runs.engine import Engine
 
-KILLS, AT_ONCE = 60, 6
+KILLS, AT_ONCE = 24, 6
 
 
 def whole(engine: Engine) -> None:
@@ -68,7 +68,7 @@ def _scratch(dask_worker: Any) -> str:
     return dask_worker.local_directory
 
 
-def test_sixty_kills_at_random_moments(engine: Engine) -> None:
+def test_kills_at_random_moments(engine: Engine) -> None:
     """While warming, idle or training, one after the other or together: the pool is whole each time, and every run
     ends with the undisturbed numbers."""
     chance = random.Random(0)
