@@ -110,12 +110,15 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
     """A line while the workers warm up, a sentence while something is wrong, nothing when all is well. `told`: a stage
     beside it says what is wrong."""
 
-    waiting = bool(engine.state != "ready" or engine.problem)
+    waiting, watched = bool(engine.state != "ready" or engine.problem), st.session_state.get("engine watched")
     st.session_state["engine watched"] = waiting
+    if watched and not waiting:
+        st.rerun()  # of all, which ends the clock: a section alone keeps the clocks that are in it
 
+    @st.fragment(run_every=1.0 if waiting else None, key="engine_state")
     def state() -> None:
         if waiting and engine.state == "ready" and not engine.problem:
-            st.rerun()  # without this fragment's clock
+            st.rerun()
         if not told:
             _show_problem(engine)
         if engine.state == "starting" and not engine.problem:
@@ -127,10 +130,7 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
                 "The page works meanwhile, and a run you start begins as soon as one is warm."
             )
 
-    if waiting:
-        st.fragment(run_every=1.0, key="engine_state")(state)()
-    else:
-        state()  # no fragment: one that is drawn without a clock keeps the clock that it had
+    state()
     if engine.store.notice:
         st.warning(engine.store.notice, icon=":material/healing:")
 
