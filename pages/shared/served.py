@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-MOST = 16  # of a few megabytes each; who asks for an older one makes the page offer it again
+MOST = 8  # of up to 4 MB each; who asks for an older one makes the page offer it again
 HEADERS = {
     "cache-control": "private, max-age=86400, immutable",  # it is named by its content
     "content-encoding": "identity",  # weights hardly get smaller, and packing them takes longer than sending them
