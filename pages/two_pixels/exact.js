@@ -1,7 +1,8 @@
 // What is exact in the plane, without the DOM: an image is x = [x1, x2], z is one number with prior N(0,1). Nats.
 //
-// A decoder is { logLikelihood(x, z), sampled(zs) }. sampled(zs) works out once what does not depend on x, and returns
-// x -> Float64Array of ln p(x|z_i,w). gaussianDecoder and bernoulliDecoder make one; all that follows takes either.
+// A decoder is { logLikelihood(x, z), sampled(zs), bend }. sampled(zs) works out once what does not depend on x, and
+// returns x -> Float64Array of ln p(x|z_i,w); bend is a step of z within which nothing in it turns. gaussianDecoder and
+// bernoulliDecoder make one; all that follows takes either.
 // The numbers are vae_core/lessons/two_pixels.py's, which a browser test holds against it.
 //
 //   nodes = onNodes(decoder)                        // z from -8 to 8; again when the decoder changes
@@ -24,40 +25,48 @@ const softplus = (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
 
 // coefficients of 1, z, z^2, ... for each of the two pixels -> z -> [value, value].
 function polynomial(coefficients) {
-  const value = (of, z) => of.reduceRight((sum, one) => sum * z + one, 0);
+  const value = (of, z) => {
+    let sum = 0;
+    for (let power = of.length - 1; power >= 0; power--) sum = sum * z + of[power];
+    return sum;
+  };
   return (z) => [value(coefficients[0], z), value(coefficients[1], z)];
 }
 
 // p(x|z,w) = N(x; mean(z), sigma(z)^2 I): a round blob. mean: z -> [mu1, mu2]; sigma: z -> above 0.
-function gaussianDecoder(mean, sigma) {
-  const at = (x, [mu1, mu2], width) => {
-    const [far1, far2] = [(x[0] - mu1) / width, (x[1] - mu2) / width];
+function gaussianDecoder(mean, sigma, bend = 0.1) {
+  const at = (x, mu, width) => {
+    const far1 = (x[0] - mu[0]) / width;
+    const far2 = (x[1] - mu[1]) / width;
     return -0.5 * (far1 * far1 + far2 * far2) - 2 * Math.log(width) - 2 * HALF_LN_2PI;
   };
   return {
-    mean, sigma,
+    mean, sigma, bend,
     logLikelihood: (x, z) => at(x, mean(z), sigma(z)),
     sampled(zs) {
       const [mu1, mu2, precision, log] = [0, 1, 2, 3].map(() => new Float64Array(zs.length));
       for (let i = 0; i < zs.length; i++) {
         const width = sigma(zs[i]);
-        [mu1[i], mu2[i]] = mean(zs[i]);
+        const at = mean(zs[i]);
+        mu1[i] = at[0];
+        mu2[i] = at[1];
         precision[i] = 0.5 / (width * width);
         log[i] = -2 * Math.log(width) - 2 * HALF_LN_2PI;
       }
-      return (x) => mu1.map((mu, i) => log[i] - precision[i] * ((x[0] - mu) ** 2 + (x[1] - mu2[i]) ** 2));
+      return ([x1, x2]) => mu1.map((mu, i) => log[i] - precision[i] * ((x1 - mu) ** 2 + (x2 - mu2[i]) ** 2));
     },
   };
 }
 
 // p(x|z,w) = two coins, x in {0,1}^2; logits: z -> [a1, a2].
-function bernoulliDecoder(logits) {
+function bernoulliDecoder(logits, bend = 0.02) {
   const coin = (x, a) => x * a - softplus(a);
   const decoder = {
+    bend,
     probabilities: (z) => logits(z).map((a) => 1 / (1 + Math.exp(-a))),
     logLikelihood(x, z) {
-      const [a1, a2] = logits(z);
-      return coin(x[0], a1) + coin(x[1], a2);
+      const a = logits(z);
+      return coin(x[0], a[0]) + coin(x[1], a[1]);
     },
     sampled: (zs) => (x) => zs.map((z) => decoder.logLikelihood(x, z)),
   };
@@ -99,8 +108,8 @@ function humps({ z, logDensity }, least = 0.01) {
 }
 
 // Averages over q = N(m, s^2) of f(z) and of f times t and t^2 - 1, t = (z - m)/s: the trapezoid rule on m +- 9 s.
-function averages(f, { m, s }) {
-  const step = Math.min(1 / 8, 0.02 / s); // of t; the second where a sigmoid turns within s
+function averages(f, { m, s }, bend) {
+  const step = Math.min(1 / 8, bend / s); // of t
   const count = Math.ceil(9 / step);
   const sums = [0, 0, 0];
   for (let i = -count; i <= count; i++) {
@@ -118,13 +127,13 @@ const logQ = ({ m, s }, z) => -0.5 * ((z - m) / s) ** 2 - Math.log(s) - HALF_LN_
 
 // E_q[ln p(x|z,w)] - KL(q || p(z)), and its two terms.
 function elbo(decoder, x, q) {
-  const [[reconstruction], kl] = [averages((z) => decoder.logLikelihood(x, z), q), klToPrior(q)];
+  const [[reconstruction], kl] = [averages((z) => decoder.logLikelihood(x, z), q, decoder.bend), klToPrior(q)];
   return { reconstruction, kl, elbo: reconstruction - kl };
 }
 
 // KL(q || p(z|x,w)) = E_q[ln q - ln posterior], the posterior normalised by the integral that `posterior` found.
 function gap(decoder, x, q, logNormaliser) {
-  return averages((z) => logQ(q, z) - (decoder.logLikelihood(x, z) + logPriorAt(z) - logNormaliser), q)[0];
+  return averages((z) => logQ(q, z) - (decoder.logLikelihood(x, z) + logPriorAt(z) - logNormaliser), q, decoder.bend)[0];
 }
 
 // The Gaussian of the highest ELBO. From each hump, and from the posterior's own mean and width: steps along the natural
@@ -134,11 +143,11 @@ function bestGaussian(decoder, x, exact, limits = { m: [-4, 4], s: [0.003, 3] })
   const l = (z) => decoder.logLikelihood(x, z) + logPriorAt(z);
   const within = (value, [low, high]) => Math.min(high, Math.max(low, value));
   const made = (m, s) => ({ m: within(m, limits.m), s: within(s, limits.s) });
-  const height = (q) => averages(l, q)[0] + Math.log(q.s);
+  const height = (q) => averages(l, q, decoder.bend)[0] + Math.log(q.s);
   const climb = (start) => {
     let [q, at] = [start, height(start)];
     for (let turn = 0; turn < 200; turn++) {
-      const [, first, second] = averages(l, q);
+      const [, first, second] = averages(l, q, decoder.bend);
       const dm = within(q.s * first, [-q.s, q.s]);
       const dlog = within(second < 0 ? -0.5 * Math.log(-second) : 0.7, [-0.7, 0.7]);
       if (Math.abs(first) < 1e-9 && Math.abs(dlog) < 1e-9) break;
@@ -171,7 +180,7 @@ function bestGaussian(decoder, x, exact, limits = { m: [-4, 4], s: [0.003, 3] })
 
 // ln w_k = ln p(x|z_k,w) + ln p(z_k) - ln q(z_k) at z_k = m + s eps_k.
 function logWeights(decoder, x, q, eps) {
-  return Float64Array.from(eps, (one) => {
+  return eps.map((one) => {
     const z = q.m + q.s * one;
     return decoder.logLikelihood(x, z) + logPriorAt(z) - logQ(q, z);
   });
@@ -183,11 +192,17 @@ const importanceWeightedBound = (logs) => logSumExp(logs) - Math.log(logs.length
 // How many of the draws count: (sum w)^2 / sum w^2, from 1 to K.
 const effectiveDraws = (logs) => Math.exp(2 * logSumExp(logs) - logSumExp(logs.map((one) => 2 * one)));
 
-// The same share for infinitely many: E_q[w]^2 / E_q[w^2], by the nodes; near 0 where the weights have a heavy tail.
-function effectiveShare(nodes, x, q) {
+// Beyond m +- SELDOM s not one draw of q in a million falls.
+const SELDOM = 4.9;
+
+// What many draws would show, without a draw: the share of them that counts, E_q[w]^2 / E_q[w^2] where q draws at all, low
+// where the weights have a heavy tail; and the posterior's mass where q all but never draws.
+function reachOf(nodes, x, q) {
   const joint = logJoint(nodes, x);
-  const squares = joint.map((one, i) => 2 * one - logQ(q, nodes.z[i]));
-  return Math.exp(2 * logSumExp(joint) + Math.log(nodes.step) - logSumExp(squares));
+  const within = Array.from(joint.keys()).filter((i) => Math.abs(nodes.z[i] - q.m) < SELDOM * q.s);
+  const seen = logSumExp(within.map((i) => joint[i]));
+  const squares = logSumExp(within.map((i) => 2 * joint[i] - logQ(q, nodes.z[i])));
+  return { share: Math.exp(2 * seen + Math.log(nodes.step) - squares), missed: 1 - Math.exp(seen - logSumExp(joint)) };
 }
 
 // p(x|w) of a Gaussian decoder at the middles of a grid of cells of [low, high]^2, the top row first. For the eye: nodes
