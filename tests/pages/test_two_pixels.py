@@ -9,7 +9,7 @@ import pytest
 
 from tests.pages.conftest import ROOT
 from vae_core.lessons import two_pixels
-from vae_core.lessons.two_pixels import CURVES, SIGMA, Bernoulli, Gaussian, Q, elbo, gap, log_evidence
+from vae_core.lessons.two_pixels import CURVES, SIGMA, Bernoulli, Gaussian, Q, best_q, elbo, gap, log_evidence
 
 PAGE = "two_pixels"
 NAMES = ("likelihood", "curve", "noise", "sigma", "b", "x1", "x2", "corner", "z", "m", "s", "follows", "k", "draw")
@@ -96,6 +96,12 @@ def test_the_core_speaks_for_what_is_set(open_page, link: dict, decoder, x: tupl
     exec("\n".join(lines), scope)  # the lines shown run as they stand
     assert eval(quadrature, scope) == pytest.approx(evidence, abs=1e-9)
     assert eval(last, scope) == pytest.approx(left, abs=1e-9)
+
+
+def test_where_q_follows_the_core_finds_the_best_itself(open_page) -> None:
+    (code,) = [block.value for block in open_page(PAGE, follows="yes", m="3").code]
+    decoder, x = Gaussian("arc", 0.4), np.array([1.2, 0.6])
+    assert f"{gap(decoder, x, best_q(decoder, x)):.6f}" in code
 
 
 def test_the_picture_is_given_the_cores_curves_and_limits(open_page) -> None:
