@@ -65,8 +65,8 @@ function weights({ state, draws }, now) {
   const counts = `${state.k === 1 ? "This draw counts" : `These ${state.k} draws count`} as ${shown(draws.effective, 1)}; ln of the average weight is ${shown(draws.bound)}.`;
   const percent = (share) => `${share < 1e-4 ? "less than 0.01" : shown(100 * share, share < 0.1 ? 2 : 0)} %`;
   const tail = `Of many draws ${percent(draws.share)} count: a few that come seldom carry most of the average. A q nearer to the posterior helps.`;
-  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls. Without it the average is too low by that share.`;
-  const beware = draws.missed > MUCH ? blind : draws.share < FEW ? tail : "";
+  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls. Without it the weights are on average too low by that share.`;
+  const beware = [draws.missed > MUCH && blind, draws.share < FEW && tail].filter(Boolean).join(" ");
   const below = now.log_evidence - here.mean;
   return {
     sticks: beware ? `${counts} <b>Beware:</b> ${beware}` : counts,
