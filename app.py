@@ -9,6 +9,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "start": "Start",
     "one_pixel": "One pixel",
     "one_image": "One image",
+    "two_pixels": "Two pixels",
     "mse": "MSE",
     "assumed": "Which σ²?",
     "compare": "Compare",
