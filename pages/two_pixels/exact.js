@@ -205,30 +205,30 @@ function reachOf(nodes, x, q) {
   return { share: Math.exp(2 * seen + Math.log(nodes.step) - squares), missed: 1 - Math.exp(seen - logSumExp(joint)) };
 }
 
-// p(x|w) of a Gaussian decoder at the middles of a grid of cells of [low, high]^2, the top row first. For the eye: nodes
-// stand at most one sigma apart along the curve, and each reaches 5 sigma far.
+// p(x|w) of a Gaussian decoder at the middles of a grid of cells of [low, high]^2, the top row first. For the eye: the
+// nodes of the trapezoid rule stand at most half a sigma apart along the curve, and each reaches 5 sigma far.
 function densityOnGrid({ mean, sigma }, [low, high], across) {
   const [values, cell] = [new Float64Array(across * across), (high - low) / across];
   const [left, right] = [new Float64Array(across), new Float64Array(across)];
-  for (let z = -6; z < 6; ) {
-    const [[mu1, mu2], [next1, next2], width] = [mean(z), mean(z + 1e-3), sigma(z)];
-    const speed = Math.hypot(next1 - mu1, next2 - mu2) / 1e-3;
-    const step = Math.min(0.05, (0.8 * width) / speed);
-    const reach = 5 * width;
-    const mass = (step * Math.exp(logPriorAt(z))) / (2 * Math.PI * width * width);
-    z += step;
-    if (mu1 < low - reach || mu1 > high + reach || mu2 < low - reach || mu2 > high + reach) continue;
-    const span = (mu) => [Math.max(0, Math.floor((mu - reach - low) / cell)), Math.min(across - 1, Math.floor((mu + reach - low) / cell))];
-    const bell = (into, [from, to], mu) => {
-      for (let i = from; i <= to; i++) into[i] = Math.exp(-0.5 * ((low + (i + 0.5) * cell - mu) / width) ** 2);
-    };
-    const [columns, rows] = [span(mu1), span(mu2)];
-    bell(left, columns, mu1);
-    bell(right, rows, mu2);
+  const bell = (into, mu, width) => { // from and to which cell it reaches, and its heights there
+    const cells = [mu - 5 * width, mu + 5 * width].map((edge) => Math.floor((edge - low) / cell));
+    const [from, to] = [Math.max(0, cells[0]), Math.min(across - 1, cells[1])];
+    for (let i = from; i <= to; i++) into[i] = Math.exp(-0.5 * ((low + (i + 0.5) * cell - mu) / width) ** 2);
+    return [from, to];
+  };
+  let [z, before] = [-6, 0];
+  while (z < 6) {
+    const [at, ahead, width] = [mean(z), mean(z + 1e-3), sigma(z)];
+    const speed = Math.hypot(ahead[0] - at[0], ahead[1] - at[1]) / 1e-3;
+    const step = Math.min(0.05, (0.5 * width) / speed);
+    const mass = (0.5 * (before + step) * Math.exp(logPriorAt(z))) / (2 * Math.PI * width * width);
+    const [columns, rows] = [bell(left, at[0], width), bell(right, at[1], width)];
     for (let row = rows[0]; row <= rows[1]; row++) {
       const [from, weight] = [(across - 1 - row) * across, mass * right[row]];
       for (let column = columns[0]; column <= columns[1]; column++) values[from + column] += weight * left[column];
     }
+    z += step;
+    before = step;
   }
   return values;
 }

@@ -50,7 +50,8 @@ function boundsOf(logs) {
     let [total, done] = [0, 0];
     KS.forEach((k, i) => {
       while (done < k) total += Math.exp(own[done++] - most);
-      const bound = total > 0 ? most + Math.log(total / k) : importanceWeightedBound(own.subarray(0, k));
+      const far = total < 1e-300; // the first k weigh nothing beside the heaviest of all
+      const bound = far ? importanceWeightedBound(own.subarray(0, k)) : most + Math.log(total) - Math.log(k);
       found[i].sum += bound;
       found[i].square += bound * bound;
     });

@@ -25,6 +25,7 @@ from vae_core.lessons.two_pixels import (
     M,
     Q,
     S,
+    best_q,
     elbo,
     gap,
     log_evidence,
@@ -128,7 +129,7 @@ def chosen() -> tuple[Decoder, str, np.ndarray]:
 def show_code() -> None:
     """The same numbers from the core, in numpy."""
     decoder, written, x = chosen()
-    q = Q(SETTINGS["m"], SETTINGS["s"])
+    q = best_q(decoder, x) if SETTINGS["follows"] == "yes" else Q(SETTINGS["m"], SETTINGS["s"])
     bound = elbo(decoder, x, q)
     st.code(
         f"decoder, x, q = {written}, np.array([{x[0]:g}, {x[1]:g}]), Q(m={q.m:g}, s={q.s:g})\n"

@@ -63,8 +63,8 @@ function coinPlane(own, now, steps) {
   CORNERS.forEach((corner, i) => {
     const [a, b] = [...corner].map(Number);
     const [cx, cy] = [plane.x(a), plane.y(b)];
-    part(plane.inside, `mass ${i}`, "circle", { class: "mass", cx, cy, r: area(model.corners.masses[i]) });
-    part(plane.inside, `given ${i}`, "circle", { class: "given", cx, cy, r: area(Math.exp(logLikelihood([a, b], state.z))) });
+    part(plane.inside, `mass ${i}`, "circle", { class: "mass", "data-corner": corner, cx, cy, r: area(model.corners.masses[i]) });
+    part(plane.inside, `given ${i}`, "circle", { class: "ring", cx, cy, r: area(Math.exp(logLikelihood([a, b], state.z))) });
     const name = { x: cx, y: cy + (b ? -1 : 1) * 0.27 * plane.unit + 4, "text-anchor": "middle" };
     part(plane.inside, `name ${i}`, "text", name, `P(${a},${b}) = ${shown(model.corners.masses[i])}`);
   });

@@ -62,8 +62,8 @@ function weights({ state, draws }, now) {
   const here = draws.bounds[KS.indexOf(state.k)];
   const counts = `${state.k === 1 ? "This draw counts" : `These ${state.k} draws count`} as ${shown(draws.effective, 1)}; ln of the average weight is ${shown(draws.bound)}.`;
   const percent = (share) => `${share < 1e-4 ? "less than 0.01" : shown(100 * share, share < 0.1 ? 2 : 0)} %`;
-  const tail = `Of many draws ${percent(draws.share)} count: now and then comes one that weighs as much as all others, and until it comes the average is too low. A wider q helps.`;
-  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls, so the average stays too low by as much: ln p(x|w) is out of reach.`;
+  const tail = `Of many draws ${percent(draws.share)} count: a few that come seldom carry most of the average. A q nearer to the posterior helps.`;
+  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls. Without it the average is too low by that share.`;
   const beware = draws.missed > MUCH ? blind : draws.share < FEW ? tail : "";
   const below = now.log_evidence - here.mean;
   return {

@@ -35,6 +35,7 @@ CROWD = {
     "": 1,
     "one_pixel": 3,
     "one_image": 3,
+    "two_pixels": 1,
     "mse": 2,
     "assumed": 2,
     "compare": 2,

@@ -17,6 +17,7 @@ from tests.waiting import wait_until
 DRAWN = {
     "One pixel": ".one-pixel[data-numbers]",
     "One image": ".panels .panel",
+    "Two pixels": ".two-pixels[data-numbers]",
     "MSE": "svg.curve path",
     "Which σ²?": ".katex",
     "Compare": "[data-testid=stVegaLiteChart] :is(canvas, svg)",
@@ -26,6 +27,7 @@ DRAWN = {
 }
 DRAGGED = {
     "One pixel": "one_pixel?decoder=gaussian_learned",
+    "Two pixels": "two_pixels?follows=yes",
     "MSE": "mse",
     "Latent space": "latent?decoder=gaussian_learned",
 }

@@ -22,6 +22,7 @@ STREAMLITS = {"light": WIDE, "dark": WIDE | {"color-contrast": ("data-selected",
 DRAWN = {
     "one_pixel": ".surface[aria-valuenow]",
     "one_image": ".pixel-map .panel canvas",
+    "two_pixels": ".handle[aria-valuenow]",
     "mse": ".curve[aria-valuenow]",
     "train": ".shared[aria-valuenow]",
     "latent": ".where:not(:empty)",

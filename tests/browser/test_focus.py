@@ -32,6 +32,7 @@ FOCUSED = """() => {
 WIDGETS = {
     "one_pixel": (".chip input >> nth=0", 8, "[data-panel=network]"),
     "one_image": (".frame svg >> nth=0", 4, ".frame svg >> nth=0"),
+    "two_pixels": (".choices input >> nth=0", 14, "[data-panel=plane]"),
     "mse": ("svg.curve", 4, "svg.curve"),
     "latent": ("svg.surface", 8, "svg.surface"),
     "train": (".strip[tabindex]", 9, "svg.shared"),
