@@ -7,7 +7,7 @@ const BUDGET = { least: 2, most: 9, late: 20 }; // milliseconds a frame for trai
 const MOST_POINTS = 200;
 const FEWEST_POINTS = 3;
 const CALM = 500; // milliseconds between drawings where reduced motion is asked for
-const KEPT = 600; // pairs of means at most
+const KEPT = 300; // pairs of means at most
 const fits = new WeakMap();
 
 function mount(parent, data) {
@@ -227,7 +227,7 @@ function speak(own) {
 function show(own, resized = false) {
   const { trainer, plane, past } = own;
   if (resized || !plane.unit) fitPlane(plane);
-  own.seen = trainer && evidenceOf(trainer);
+  own.seen = trainer && evidenceOf(trainer, own.running);
   if (trainer) {
     const now = { step: trainer.steps, elbo: mean(own.seen.map((one) => one.elbo)), evidence: mean(own.seen.map((one) => one.log)) };
     if (past.at(-1)?.step !== now.step) past.push(now);
@@ -272,6 +272,7 @@ export default function ({ data, parentElement, setStateValue }) {
     }
     if (news === own.told) own.sent.clear();
   }
+  later(own);
   return () => {
     cancelAnimationFrame(own.frame);
     own.frame = 0;
