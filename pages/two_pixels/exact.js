@@ -107,6 +107,16 @@ function humps({ z, logDensity }, least = 0.01) {
   return Array.from(z.keys()).filter((i) => isOne(i) && logDensity[i] > top + Math.log(least)).map((i) => z[i]);
 }
 
+// Whether the log density is a parabola all along: then its second differences are one number.
+function isGaussianShaped({ logDensity }) {
+  const [stride, middle] = [800, logDensity.length / 2];
+  const bends = [-2, -1, 0, 1, 2].map((way) => {
+    const i = middle + way * stride;
+    return 2 * logDensity[i] - logDensity[i - stride] - logDensity[i + stride];
+  });
+  return bends.every((bend) => Math.abs(bend - bends[2]) < 1e-8 * Math.abs(bends[2]));
+}
+
 // Averages over q = N(m, s^2) of f(z) and of f times t and t^2 - 1, t = (z - m)/s: the trapezoid rule on m +- 9 s.
 function averages(f, { m, s }, bend) {
   const step = Math.min(1 / 8, bend / s); // of t

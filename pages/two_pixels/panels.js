@@ -17,7 +17,7 @@ function fit(svg, height) {
 function drawPlane(own, now) {
   const { state, plane, model, svg } = own;
   drawnFor(svg.plane, state.likelihood);
-  plane.limits = isGaussian(state) ? own.limits.x1 : [-0.35, 1.35];
+  plane.limits = isGaussian(state) ? own.limits.x1 : [-0.4, 1.4];
   fitPlane(plane);
   const steps = along(400, [-6, 6]);
   if (isGaussian(state)) gaussianPlane(own, now, steps);
@@ -44,8 +44,10 @@ function gaussianPlane(own, now, steps) {
   drawBlob(plane, "blob", mean(state.z), sigma(state.z));
   drawCurve(plane, "piece", along(40, [now.q.m - now.q.s, now.q.m + now.q.s]).map(mean));
   own.mean = mean(state.z);
-  const width = sigma(state.z) / Math.SQRT2;
-  drawHandle(plane, "sigma", own.mean.map((one) => one + width), { label: "σ, the noise", valuetext: `σ = ${shown(state.sigma)}`, ...limitsOf(own, "sigma") });
+  if (!own.busy) own.apart = Math.max(0, 26 / plane.unit - sigma(state.z)); // of a small blob, so that both can be held
+  const edge = own.mean.map((one) => one + (sigma(state.z) + own.apart) / Math.SQRT2);
+  const handle = drawHandle(plane, "sigma", edge, { label: "σ, the noise", valuetext: `σ = ${shown(state.sigma)}`, ...limitsOf(own, "sigma") });
+  part(handle, "name", "text", { x: plane.x(edge[0]) + 12, y: plane.y(edge[1]) }, "σ");
   drawHandle(plane, "z", own.mean, { label: "z, on the curve", valuetext: zSaid(own, now), ...limitsOf(own, "z") });
 }
 
@@ -65,7 +67,7 @@ function coinPlane(own, now, steps) {
     const [cx, cy] = [plane.x(a), plane.y(b)];
     part(plane.inside, `mass ${i}`, "circle", { class: "mass", "data-corner": corner, cx, cy, r: area(model.corners.masses[i]) });
     part(plane.inside, `given ${i}`, "circle", { class: "ring", cx, cy, r: area(Math.exp(logLikelihood([a, b], state.z))) });
-    const name = { x: cx, y: cy + (b ? -1 : 1) * 0.27 * plane.unit + 4, "text-anchor": "middle" };
+    const name = { x: cx, y: cy + (b ? -1 : 1) * 0.25 * plane.unit + 4, "text-anchor": "middle" };
     part(plane.inside, `name ${i}`, "text", name, `P(${a},${b}) = ${shown(model.corners.masses[i])}`);
   });
   drawCurve(plane, "curve", steps.map(probabilities));
@@ -85,7 +87,7 @@ function drawLatent(own, now) {
   const posteriors = heights(now.exact, Z, columns);
   const highest = posteriors.reduce((most, one) => Math.max(most, one));
   const ofQ = (z) => Math.exp(logQ(now.q, z));
-  const most = nice(1.05 * Math.max(highest, Math.min(ofQ(now.q.m), 3 * highest)), [0.6, 1, 2, 4, 8, 16, 32, 64, 128, 256]);
+  const most = nice(1.05 * Math.max(highest, Math.min(ofQ(now.q.m), 3 * highest)), [0.6, 1, 1.5, 2, 3, 4, 6, 8, 12, 20, 40, 80, 150]);
   const y = scale([0, most], [bottom, top]);
   part(part(svg, "cut", "clipPath", { id: "cut-latent" }), "box", "rect", { x: left, y: top, width: right - left, height: bottom - top });
   part(svg, "ground", "rect", { class: "ground", x: left, y: top, width: right - left, height: height - top, fill: "transparent" });
@@ -112,29 +114,36 @@ function drawLatent(own, now) {
   handle("s", now.q.m + now.q.s, bottom + 60, "s of q", `s = ${shown(now.q.s)}`);
 }
 
-// The bar: from 0 to the ELBO, and from there the gap to ln p(x|w); below it, how the ELBO is made.
+// The bar in five lanes: ln p(x|w) ends where ELBO and gap end, and the ELBO where its own two terms do.
 function drawBar(own, now) {
   const svg = own.svg.bar;
-  const height = 104;
+  const [lane, height] = [15, 98];
   const width = fit(svg, height);
-  const ends = [now.elbo, now.log_evidence, now.reconstruction];
+  const { log_evidence, reconstruction, elbo: bound } = now;
   const steps = [1, 2, 5].flatMap((digit) => Array.from({ length: 7 }, (_, i) => digit * 10 ** i)).sort((a, b) => a - b);
-  const reach = (value, least) => (value <= 0 ? least : nice(value * 1.02, steps));
-  const span = [-reach(-Math.min(...ends), 0), reach(Math.max(...ends), 0)];
-  if (span[0] === 0) span[0] = -0.1 * span[1];
-  const x = scale(span, [10, width - 10]);
-  const rect = (name, kind, from, to, y) => {
+  const reach = (value) => (value <= 0 ? 0 : nice(value, steps));
+  const span = [-reach(-Math.min(bound, log_evidence, reconstruction)), reach(Math.max(bound, log_evidence, reconstruction))];
+  const x = scale(span, [72, width - 12]);
+  const bottom = 5 * lane;
+  const lanes = [
+    ["evidence", "ln p(x|w)", 0, log_evidence],
+    ["gap", "gap", bound, log_evidence],
+    ["elbo", "ELBO", 0, bound],
+    ["kl", "KL to p(z)", bound, reconstruction],
+    ["reconstruction", "E ln p(x|z)", 0, reconstruction],
+  ];
+  lanes.forEach(([kind, name, from, to], i) => {
     const [low, high] = [Math.min(from, to), Math.max(from, to)];
-    part(svg, name, "rect", { class: `length ${kind}`, x: x(low), width: Math.max(0, x(high) - x(low)), y, height: 24, "data-from": from, "data-to": to });
-  };
-  rect("of elbo", "elbo", 0, now.elbo, 6);
-  rect("of gap", "gap", now.elbo, now.log_evidence, 6);
-  rect("of reconstruction", "reconstruction", 0, now.reconstruction, 48);
-  rect("of kl", "kl", now.elbo, now.reconstruction, 48);
-  part(svg, "zero", "path", { class: "zero", d: `M${x(0)} 0V80` });
-  part(svg, "at elbo", "path", { class: "guide q", d: `M${x(now.elbo)} 2V80` });
-  part(svg, "at evidence", "path", { class: "guide truth", d: `M${x(now.log_evidence)} 0V40` });
-  axis(svg, "x", x, roundTicks(...span), 80, (tick) => shown(tick, Math.abs(tick) < 1 && tick ? 1 : 0));
-  const words = `ELBO ${shown(now.elbo)} and gap ${shown(now.gap)} make ln p(x|w) ${shown(now.log_evidence)} nats`;
+    const box = { x: x(low), width: Math.max(1, x(high) - x(low)), y: lane * i + 1, height: lane - 2 };
+    part(svg, kind, "rect", { class: `length ${kind}`, ...box });
+    part(svg, `${kind} name`, "text", { x: 66, y: lane * i + 12, "text-anchor": "end" }, name);
+  });
+  const upright = (name, at, from, to) => part(svg, name, "path", { class: "upright", d: `M${x(at)} ${lane * from}V${lane * to}` });
+  upright("zero", 0, 0, 5);
+  upright("at evidence", log_evidence, 0, 2);
+  upright("at elbo", bound, 1, 4);
+  upright("at reconstruction", reconstruction, 3, 5);
+  axis(svg, "x", x, roundTicks(...span), bottom, (tick) => String(tick).replace("-", "−"));
+  const words = `ELBO ${shown(bound)} and gap ${shown(now.gap)} make ln p(x|w) ${shown(log_evidence)} nats`;
   svg.setAttribute("aria-label", words);
 }

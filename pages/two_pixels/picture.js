@@ -104,9 +104,13 @@ function connectAll(own) {
   draggable(ground, { move: (px, py) => toX([plane.x.invert(px), plane.y.invert(py)]), step: () => {}, ...ends });
   connect(plane, "z", { move: (at) => set({ z: nearest(own, at) }), step: (dx, dy) => set({ z: state.z + 0.05 * (dx + dy) }) });
   connect(plane, "sigma", {
-    move: (at) => set({ sigma: (Math.hypot(at[0] - own.mean[0], at[1] - own.mean[1]) * state.sigma) / own.model.decoder.sigma(state.z) }),
+    move: (at) => {
+      const width = Math.hypot(at[0] - own.mean[0], at[1] - own.mean[1]) - own.apart;
+      set({ sigma: (width * state.sigma) / own.model.decoder.sigma(state.z) });
+    },
     step: (dx, dy) => set({ sigma: state.sigma + 0.01 * (dx + dy) }),
   });
+  draggable(own.svg.latent.parts.ground, { move: (px) => set({ z: own.latent.x.invert(px) }), step: () => {}, ...ends });
   connect(own.latent, "z", { move: ([z]) => set({ z }), step: (dx, dy) => set({ z: state.z + 0.05 * (dx + dy) }) });
   connect(own.latent, "m", { move: ([z]) => set({ m: z }), step: (dx, dy) => set({ m: state.m + 0.02 * (dx + dy) }) });
   connect(own.latent, "s", { move: ([z]) => set({ s: z - state.m }), step: (dx, dy) => set({ s: state.s + 0.01 * (dx + dy) }) });

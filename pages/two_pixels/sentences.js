@@ -23,15 +23,17 @@ function height(log) {
   return `${Math.exp(log - power * Math.LN10).toFixed(2)}·10${[...String(power)].map((sign) => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(sign)]).join("")}`;
 }
 
-// How many humps the posterior has, and what of the gap no Gaussian can close.
+const amount = (nats) => (nats < 1e-4 ? "less than 0.0001" : shown(nats, 4));
+
+// Whether the posterior is a Gaussian, how many humps it has, and what of the gap no Gaussian can close.
 function verdict(own, now) {
-  const { tops, gap } = now;
+  const { tops, exact } = now;
   const left = bestOf(own, now).gap;
-  const two = tops.length > 1;
-  const humps = two ? `The posterior has ${tops.length} humps, at z = ${tops.map((z) => shown(z, 2)).join(" and ")}, and no Gaussian has two. ` : "";
-  if (left < SAME) return gap < SAME ? "q is the posterior, which is a Gaussian here: the gap is 0." : `The posterior is a Gaussian here: the best q closes the gap. This q leaves ${shown(gap, 4)} nats.`;
-  const best = `${two ? "Even the" : "The posterior has one hump, and is no Gaussian: the"} best q leaves a gap of ${shown(left, 4)} nats`;
-  return `${humps}${best}${gap - left < SAME ? ", and this is it." : `; this q leaves ${shown(gap, 4)}.`}`;
+  const [isBest, two] = [now.gap - left < SAME, tops.length > 1];
+  if (isGaussianShaped(exact))
+    return isBest ? "q is the posterior, which is a Gaussian here: the gap is 0." : `The posterior is a Gaussian here: the best q closes the gap. This q leaves ${amount(now.gap)} nats.`;
+  const humps = two ? `The posterior has ${tops.length} humps, at z = ${tops.map((z) => shown(z, 2)).join(" and ")}, and no Gaussian has two. Even the` : "The posterior has one hump, and is no Gaussian: the";
+  return `${humps} best q leaves a gap of ${amount(left)} nats${isBest ? ", and this is it." : `; this q leaves ${amount(now.gap)}.`}`;
 }
 
 // The best q of this x under this decoder, worked out once for both.
@@ -63,8 +65,8 @@ function weights({ state, draws }, now) {
   const counts = `${state.k === 1 ? "This draw counts" : `These ${state.k} draws count`} as ${shown(draws.effective, 1)}; ln of the average weight is ${shown(draws.bound)}.`;
   const percent = (share) => `${share < 1e-4 ? "less than 0.01" : shown(100 * share, share < 0.1 ? 2 : 0)} %`;
   const tail = `Of many draws ${percent(draws.share)} count: a few that come seldom carry most of the average. A q nearer to the posterior helps.`;
-  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls. Without it the average is too low by that share.`;
-  const beware = draws.missed > MUCH ? blind : draws.share < FEW ? tail : "";
+  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls. Without it the weights are on average too low by that share.`;
+  const beware = [draws.missed > MUCH && blind, draws.share < FEW && tail].filter(Boolean).join(" ");
   const below = now.log_evidence - here.mean;
   return {
     sticks: beware ? `${counts} <b>Beware:</b> ${beware}` : counts,

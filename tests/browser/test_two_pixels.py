@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket, expect
-from streamlit.proto.BackMsg_pb2 import BackMsg
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server
+from tests.browser.test_one_pixel import Sent
 from tests.browser.test_two_pixels_js import check, core
 from tests.waiting import wait_until
 from vae_core.lessons.two_pixels import CORNERS, PLANE, Bernoulli, best_q, corners, gap, reach
@@ -96,22 +96,6 @@ def fresh(one: dict[str, Any]) -> dict[str, Any]:
     return {"share": share, "missed": missed}
 
 
-class Sent:
-    """The messages to the server that a person caused."""
-
-    def __init__(self, page: Page):
-        self.count = 0
-        page.on("websocket", lambda socket: self.watch(socket))
-
-    def watch(self, socket: WebSocket) -> None:
-        socket.on("framesent", self.frame)
-
-    def frame(self, payload: str | bytes) -> None:
-        message = BackMsg()
-        message.ParseFromString(payload if isinstance(payload, bytes) else payload.encode())
-        self.count += not message.rerun_script.is_auto_rerun
-
-
 def test_a_drag_is_told_to_the_server_once_and_only_at_its_end(page: Page, server: Server) -> None:
     sent = Sent(page)
     open_page(page, server, "follows=yes")
@@ -142,6 +126,28 @@ def test_the_picture_and_its_bar_stand_on_the_first_screen(page: Page, server: S
     page.set_viewport_size({"width": 360, "height": 740})
     box = page.locator("[data-panel=plane]").bounding_box()
     assert box and box["x"] >= 0 and box["x"] + box["width"] <= 360
+
+
+LENGTHS = """(root) => Object.fromEntries([...root.querySelectorAll(".length")].map((lane) =>
+  [lane.classList[1], [lane.x.baseVal.value, lane.x.baseVal.value + lane.width.baseVal.value]]))"""
+
+
+@pytest.mark.parametrize("query", ["", "curve=line&sigma=0.1&x1=0.2&x2=0.1&m=0.2&s=0.15"])  # below 0, and about it
+def test_the_lengths_on_the_bar_add_up(page: Page, server: Server, query: str) -> None:
+    open_page(page, server, query)
+    seen, lanes = numbers(page), page.locator(".two-pixels").evaluate(LENGTHS)
+    assert seen["elbo"] < 0 and (seen["log_evidence"] > 0) == bool(query)
+    zero = lanes["elbo"][1]
+    signed = lambda lane, of: (lane[0] - zero if of < 0 else lane[1] - zero) / of  # pixels a nat
+    unit = signed(lanes["elbo"], seen["elbo"])
+    assert signed(lanes["evidence"], seen["log_evidence"]) == pytest.approx(unit, rel=1e-3)
+    assert (lanes["gap"][1] - lanes["gap"][0]) / seen["gap"] == pytest.approx(unit, rel=1e-3)
+    assert lanes["gap"][0] == pytest.approx(lanes["elbo"][0], abs=0.01)  # the gap begins where the ELBO ends
+    assert lanes["kl"][0] == pytest.approx(lanes["elbo"][0], abs=0.01)
+    assert (lanes["kl"][1] - lanes["kl"][0]) / seen["kl"] == pytest.approx(unit, rel=1e-3)
+    words = page.locator("[data-text=sum]").inner_text().replace("−", "-")
+    written = [float(one) for one in re.findall(r"-?[0-9]+[.][0-9]{4}", words)]
+    assert written == pytest.approx([seen["log_evidence"], seen["elbo"], seen["gap"]], abs=5.1e-5)
 
 
 def test_keys_move_each_handle(page: Page, server: Server) -> None:

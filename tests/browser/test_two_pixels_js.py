@@ -138,3 +138,13 @@ def test_the_draws_are_standard_normal_and_the_same_for_a_seed(scripts: Page) ->
     for one in found:
         bounds = importance_weighted_bound(logs[:, : one["k"]])
         assert (one["mean"], one["spread"]) == pytest.approx((bounds.mean(), bounds.std(ddof=1)), abs=1e-9)
+
+
+def test_only_a_straight_line_with_one_sigma_has_a_gaussian_posterior(scripts: Page) -> None:
+    """And it is seen by the posterior alone, whatever made it."""
+    call = """({ states, given }) =>
+      states.map((state) => isGaussianShaped(numbersOf(state, makeModel(state, given)).exact))"""
+    asked = states()
+    straight = [state["curve"] == "line" and state["likelihood"] == "gaussian" and not state["b"] for state in asked]
+    assert scripts.evaluate(call, {"states": asked, "given": GIVEN}) == straight
+    assert 0 < sum(straight) < len(straight)
