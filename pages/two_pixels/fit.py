@@ -19,6 +19,7 @@ from vae_core.lessons.two_pixels_fit import (
     PRESETS,
     SEED,
     SIGMA_RATE,
+    SLOWING,
     WIDTHS,
     preset,
 )
@@ -72,6 +73,7 @@ HOW = {
     "floor": FLOOR,
     "first": FIRST_SIGMA,
     "rate": LEARNING_RATE,
+    "slowing": SLOWING,
     "sigmaRate": SIGMA_RATE,
     "seed": SEED,
     "eps": EPS,

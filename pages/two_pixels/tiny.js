@@ -1,8 +1,8 @@
 // A VAE on points of the plane that is trained here, without the DOM: one latent, a decoder 1 -> H tanh -> 2 and an
 // encoder 2 -> tanh -> m, ln s, or both linear where H is 0; one sigma. Gradients are written out by hand. The numbers
 // are vae_core/lessons/two_pixels_fit.py's, which a browser test holds against it. `how` is what the page hands over of
-// that file: { encoder, floor, first, rate, sigmaRate, seed, eps, places, fine }; a fit is { width, sigma }, sigma null where it
-// is learned. uniforms() is svg.js's.
+// that file: { encoder, floor, first, rate, slowing, sigmaRate, seed, eps, places, fine }; a fit is { width, sigma },
+// sigma null where it is learned. uniforms() is svg.js's.
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -152,7 +152,7 @@ function trainStep(trainer) {
   for (let i = 0; i < row.length; i++) {
     first[i] = BETA1 * first[i] + (1 - BETA1) * slopes[i];
     second[i] = BETA2 * second[i] + (1 - BETA2) * slopes[i] * slopes[i];
-    const rate = i === shape.logVar ? how.rate * how.sigmaRate : how.rate;
+    const rate = how.rate * (i === shape.logVar ? how.sigmaRate : 1 / (1 + (at - 1) / how.slowing));
     row[i] += ((rate / lift1) * first[i]) / (Math.sqrt(second[i]) / Math.sqrt(lift2) + ADAM_EPS);
   }
   if (fit.sigma === null) row[shape.logVar] = Math.max(row[shape.logVar], lowest(how)); // NaN stays NaN

@@ -27,7 +27,8 @@ WIDTHS = (12, 2, 1, 0)  # hidden units of the decoder; 0: none, so that mu(z) is
 ENCODER_WIDTH = 12
 FLOOR = SIGMA[0]  # of a learned sigma, and a part of the model: with few points it would sink without end
 FIRST_SIGMA = 0.3  # where a learned one begins
-LEARNING_RATE = 0.02
+LEARNING_RATE = 0.02  # of the networks, at first
+SLOWING = 1000  # after so many steps it is half that: near a small sigma, large steps throw a good fit away
 SIGMA_RATE = 0.1  # sigma learns ten times slower, or it grows over all points before the curve has found them
 BETAS, ADAM_EPS = (0.9, 0.999), 1e-8
 SEED = 5
@@ -177,7 +178,8 @@ def trained(x: np.ndarray, fit: Fit, steps: int, seed: int = SEED) -> Tensor:
     groups: list[dict[str, Any]] = [{"params": [networks]}, {"params": [log_var], "lr": SIGMA_RATE * LEARNING_RATE}]
     optimiser = torch.optim.Adam(groups, lr=LEARNING_RATE, betas=BETAS, eps=ADAM_EPS)
     data = torch.from_numpy(np.asarray(x, np.float64))
-    for _ in range(steps):
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE / (1 + step / SLOWING)
         optimiser.zero_grad()
         (-terms(fit, torch.cat([networks, log_var]), data, N_EPS).elbo.mean()).backward()
         optimiser.step()
