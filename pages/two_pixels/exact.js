@@ -74,10 +74,17 @@ function bernoulliDecoder(logits, bend = 0.02) {
 }
 
 // z at evenly spaced nodes, what the prior says there, and the decoder sampled there.
-function onNodes(decoder, { low, high, count } = TRAPEZOID) {
-  const step = (high - low) / (count - 1);
-  const z = Float64Array.from({ length: count }, (_, i) => low + i * step);
-  return { z, step, logPrior: z.map(logPriorAt), logLikelihoods: decoder.sampled(z) };
+const onNodes = (decoder, rule = TRAPEZOID) => ({ ...nodesOf(rule), logLikelihoods: decoder.sampled(nodesOf(rule).z) });
+
+const NODES = new WeakMap(); // by rule: they stay while the decoder changes
+
+function nodesOf(rule) {
+  if (!NODES.has(rule)) {
+    const step = (rule.high - rule.low) / (rule.count - 1);
+    const z = Float64Array.from({ length: rule.count }, (_, i) => rule.low + i * step);
+    NODES.set(rule, { z, step, logPrior: z.map(logPriorAt) });
+  }
+  return NODES.get(rule);
 }
 
 function logSumExp(logs) {

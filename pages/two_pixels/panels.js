@@ -19,7 +19,7 @@ function drawPlane(own, now) {
   drawnFor(svg.plane, state.likelihood);
   plane.limits = isGaussian(state) ? own.limits.x1 : [-0.4, 1.4];
   fitPlane(plane);
-  const steps = along(400, [-6, 6]);
+  const steps = along(240, [-5, 5]);
   if (isGaussian(state)) gaussianPlane(own, now, steps);
   else coinPlane(own, now, steps);
   const { x } = now;

@@ -49,9 +49,12 @@ function drawHeat({ canvas }, values, across, colour, top) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(across, across);
   const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-  for (let i = 0; i < values.length; i++) {
-    const share = 230 * Math.sqrt(Math.min(1, values[i] / top)); // the root: the tube's edge is seen too
-    image.data.set([red, green, blue, share], 4 * i);
+  const { data } = image;
+  for (let i = 0, at = 0; i < values.length; i++) {
+    data[at++] = red;
+    data[at++] = green;
+    data[at++] = blue;
+    data[at++] = 230 * Math.sqrt(Math.min(1, values[i] / top)); // the root: the tube's edge is seen too
   }
   context.putImageData(image, 0, 0);
 }
