@@ -213,7 +213,7 @@ function advance(own, now) {
 // What is seen ---------------------------------------------------------------------------------------------------------
 
 function tell(own, words) {
-  own.find(".told").textContent = words;
+  own.find(".refused").textContent = words;
 }
 
 function label(own) {
@@ -221,7 +221,7 @@ function label(own) {
 }
 
 function speak(own) {
-  own.find(".heard").textContent = `${own.find(".numbers").textContent}. ${own.find(".verdict").textContent}`;
+  own.find(".heard").textContent = `${own.find(".numbers").textContent}. ${own.find(".found").textContent}`;
 }
 
 function show(own, resized = false) {
@@ -241,7 +241,7 @@ function show(own, resized = false) {
   if (own.kind === "drawn") drawCursor(own);
   drawMeans(own);
   const words = told(own);
-  for (const name of ["counted", "numbers", "verdict"]) {
+  for (const name of ["counted", "numbers", "found"]) {
     const place = own.find(`.${name}`);
     if (place.innerHTML !== words[name]) place.innerHTML = words[name]; // our own words and numbers
   }

@@ -44,7 +44,7 @@ function drawMeans(own) {
   const { left, right, top, bottom, height } = ROOM;
   svg.setAttribute("viewBox", `0 0 ${wide} ${height}`);
   const best = past.reduce((most, one) => Math.max(most, one.evidence), -Infinity);
-  const ceiling = Math.ceil(2 * (past.length ? best + 0.05 : (known[1] ?? 0))) / 2;
+  const ceiling = Math.ceil(2 * (past.length ? best + 0.2 : (known[1] ?? 0))) / 2;
   const x = scale([0, limit], [left, wide - right]);
   const y = scale([ceiling - SPAN, ceiling], [height - bottom, top]);
   const box = { x: left, y: top, width: wide - left - right, height: height - top - bottom };
@@ -68,11 +68,11 @@ function drawMeans(own) {
   part(svg, "x name", "text", { x: wide - right, y: height - 4, "text-anchor": "end" }, "steps of training");
 }
 
-// What can be read off now: { counted, numbers, verdict }.
+// What can be read off now: { counted, numbers, found }.
 function told({ trainer, points, seen, known, kind }) {
   if (!trainer) {
-    const verdict = "No points yet: press or tap in the plane, or go there with Tab, move with the arrow keys and press Enter.";
-    return { counted: "", numbers: "", verdict };
+    const found = "No points yet: press or tap in the plane, or go there with Tab, move with the arrow keys and press Enter.";
+    return { counted: "", numbers: "", found };
   }
   const sigma = sigmaOf(trainer);
   const [bound, evidence] = ["elbo", "log"].map((name) => mean(seen.map((one) => one[name])));
@@ -84,7 +84,7 @@ function told({ trainer, points, seen, known, kind }) {
     `<b>KL ${shown(kl)}</b>`, `<b>σ ${shown(sigma)}</b>${onFloor(trainer) ? ", its floor" : ""}`,
   ].join(" · ");
   const counted = `${points.length} point${points.length === 1 ? "" : "s"}${kind === "drawn" ? `, at most ${MOST_POINTS}` : ""}`;
-  return { counted, numbers, verdict: trainer.steps ? findings(trainer, seen, known, { bound, kl }) : "Press Fit." };
+  return { counted, numbers, found: trainer.steps ? findings(trainer, seen, known, { bound, kl }) : "Press Fit." };
 }
 
 // Each sentence only where its numbers say so.

@@ -187,7 +187,7 @@ def test_switching_to_and_fro_while_it_trains(page: Page, server: Server) -> Non
         seen = numbers(fit)
         assert seen["running"] and seen["steps"] <= 40, (name, seen["steps"])
     wait_until(lambda: numbers(fit)["steps"] >= 110)
-    expect(fit.locator(".verdict")).to_contain_text("Collapse")
+    expect(fit.locator(".found")).to_contain_text("Collapse")
     fit.locator(".go").click()
     seen = numbers(fit)
     is_the_cores(seen)
@@ -205,20 +205,20 @@ def test_a_sigma_that_is_none_is_told_and_the_last_good_one_stays(page: Page, se
     for text in ("0", "wide", "", "2", "-1"):
         box.fill(text)
         box.press("Enter")
-        expect(fit.locator(".told")).to_have_text(
+        expect(fit.locator(".refused")).to_have_text(
             f"σ cannot be “{text}”: it is a number from 0.05 to 1.5. It stays 0.5."
         )
         expect(box).to_have_value("0.5")
         assert numbers(fit)["row"] == before["row"]
     box.fill("0,25")
     box.press("Enter")
-    expect(fit.locator(".told")).to_have_text("")
+    expect(fit.locator(".refused")).to_have_text("")
     assert numbers(fit)["sigma"] == pytest.approx(0.25)
 
 
 def test_points_are_drawn_by_mouse_and_by_keys(page: Page, server: Server) -> None:
     fit = open_fit(page, server, "fit_width=0")  # the quickest: 200 points are drawn, one by one
-    told, go = fit.locator(".told"), fit.locator(".go")
+    told, go = fit.locator(".refused"), fit.locator(".go")
     page.mouse.click(*place(fit, 1.0, 1.0))
     expect(told).to_contain_text("choose “drawn by hand” first")
     press(fit, "drawn by hand")
@@ -292,7 +292,7 @@ def test_out_of_view_it_rests_and_a_bad_step_keeps_the_last_good_fit(page: Page,
     fit.locator(".plane").scroll_into_view_if_needed()
     wait_until(lambda: numbers(fit)["steps"] > rested)
     page.evaluate("() => { Number.isFinite = () => false; }")  # as where the next step led to numbers that are not
-    expect(fit.locator(".told")).to_contain_text("A step led to numbers that are not finite")
+    expect(fit.locator(".refused")).to_contain_text("A step led to numbers that are not finite")
     seen = numbers(fit)
     assert not seen["running"] and np.isfinite(seen["row"]).all()
     is_the_cores(seen)
