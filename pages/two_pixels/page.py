@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.shared.address import PageSettings, choice, parse, real, whole
+from pages.shared.address import PageSettings, Setting, choice, parse, real, whole
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
 from pages.shared.widget import sent, widget
 from pages.shared.words import ending, page_words
+from pages.two_pixels.fit import FIT, show_fit
 from vae_core.lessons.two_pixels import (
     CHANGE,
     CURVES,
@@ -45,25 +46,23 @@ BOXES = {
     "m": ("m", "m, the mean of q", "Of the encoder's q(z|x).", 0.02),
     "s": ("s", "s, the standard deviation of q", "Of the encoder's q(z|x).", 0.01),
 }
-SETTINGS = PageSettings(
-    "two_pixels",
-    {
-        "likelihood": choice(LIKELIHOODS, "gaussian"),
-        "curve": choice(SHAPES, "arc"),
-        "noise": choice(NOISES, "same"),
-        "sigma": real(*SIGMA, 0.4),
-        "b": real(*CHANGE, 0.5),
-        "x1": real(*PLANE, 1.2),
-        "x2": real(*PLANE, 0.6),
-        "corner": choice(SEEN, "11"),
-        "z": real(*Z, 0.5),
-        "m": real(*M, 0.5),
-        "s": real(*S, 0.6),
-        "follows": choice({"no": "no", "yes": "yes"}, "no"),
-        "k": choice([1, 2, 4, 8, 16, 32, 64, 128], 8),
-        "draw": whole(1, 1000, 1),
-    },
-)
+PICTURED: dict[str, Setting] = {
+    "likelihood": choice(LIKELIHOODS, "gaussian"),
+    "curve": choice(SHAPES, "arc"),
+    "noise": choice(NOISES, "same"),
+    "sigma": real(*SIGMA, 0.4),
+    "b": real(*CHANGE, 0.5),
+    "x1": real(*PLANE, 1.2),
+    "x2": real(*PLANE, 0.6),
+    "corner": choice(SEEN, "11"),
+    "z": real(*Z, 0.5),
+    "m": real(*M, 0.5),
+    "s": real(*S, 0.6),
+    "follows": choice({"no": "no", "yes": "yes"}, "no"),
+    "k": choice([1, 2, 4, 8, 16, 32, 64, 128], 8),
+    "draw": whole(1, 1000, 1),
+}
+SETTINGS = PageSettings("two_pixels", PICTURED | FIT)
 WIDGET = "two_pixels.widget"
 PICTURE = widget(
     "two_pixels", "picture", "svg", "badges", "exact", "plane", "numbers", "panels", "draws", "sentences", "controls"
@@ -78,7 +77,7 @@ def moved() -> Mapping[str, Any]:
 
 def take() -> None:
     """Before the page is drawn. What is no value of a setting is left out."""
-    names = SETTINGS.settings.keys() & moved().keys()
+    names = PICTURED.keys() & moved().keys()
     values, _ = parse(SETTINGS.settings, {name: [str(moved()[name])] for name in names})
     for name, value in values.items():
         SETTINGS[name] = value
@@ -107,7 +106,7 @@ def picture() -> None:
     PICTURE(
         key=WIDGET,
         data={
-            "values": {name: SETTINGS[name] for name in SETTINGS.settings},
+            "values": {name: SETTINGS[name] for name in PICTURED},
             "controls": controls(),
             "symbols": {name: symbol for name, (symbol, *_) in BOXES.items()},
             "limits": {name: [(rule := SETTINGS.settings[name].rule).low, rule.high] for name in BOXES},
@@ -144,6 +143,11 @@ def show_code() -> None:
     )
 
 
+@st.fragment(key="two_pixels.fit")
+def fit() -> None:
+    show_fit(SETTINGS)
+
+
 @st.fragment(key="two_pixels")
 def show() -> None:
     picture()
@@ -167,5 +171,9 @@ st.header("Average of logs, log of the average")
 st.markdown(words["Average of logs, log of the average"])
 st.header("Two coins")
 st.markdown(words["Two coins"])
+st.header("Fit it", anchor="fit")
+st.markdown(words["Fit it"])
+fit()
+st.markdown(words["What the fits show"])
 ending(words)
 show_engine_state(get_engine())

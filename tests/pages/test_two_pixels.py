@@ -7,12 +7,15 @@ import json
 import numpy as np
 import pytest
 
+from pages.two_pixels.fit import FIT
 from tests.pages.conftest import ROOT
 from vae_core.lessons import two_pixels
 from vae_core.lessons.two_pixels import CURVES, SIGMA, Bernoulli, Gaussian, Q, best_q, elbo, gap, log_evidence
+from vae_core.lessons.two_pixels_fit import preset
 
 PAGE = "two_pixels"
 NAMES = ("likelihood", "curve", "noise", "sigma", "b", "x1", "x2", "corner", "z", "m", "s", "follows", "k", "draw")
+FIT_NAMES = tuple(FIT)
 
 
 def values(page) -> dict:
@@ -21,7 +24,7 @@ def values(page) -> dict:
 
 def picture(page) -> dict:
     """What the page gives its picture."""
-    (drawn,) = [one.proto for one in page.get("bidi_component") if "two_pixels" in one.proto.component_name]
+    (drawn,) = [one.proto for one in page.get("bidi_component") if "two_pixels_picture" in one.proto.component_name]
     return json.loads(drawn.json)
 
 
@@ -60,7 +63,7 @@ def test_a_link_opens_its_state_and_stays_in_the_address(open_page, link: dict, 
         ("k", "3", "1, 2, 4, 8, 16, 32, 64, 128"),
         ("draw", "0", "a whole number from 1 to 1000"),
         ("likelihood", "laplace", "gaussian, bernoulli"),
-        ("mu", "1", ", ".join(NAMES)),
+        ("mu", "1", ", ".join(NAMES + FIT_NAMES)),
     ],
 )
 def test_what_a_link_may_not_say_is_told_and_the_rest_holds(open_page, name: str, value: str, allowed: str) -> None:
@@ -109,6 +112,32 @@ def test_the_picture_is_given_the_cores_curves_and_limits(open_page) -> None:
     assert given["given"]["curves"] == json.loads(json.dumps(CURVES))
     assert given["limits"]["sigma"] == list(SIGMA)
     assert [box["name"] for box in given["controls"]["boxes"]] == ["corner", "x1", "x2", "sigma", "b", "z", "m", "s"]
+
+
+@pytest.mark.parametrize(
+    ("link", "chosen"),
+    [
+        ({}, {"points": "ring", "noise": "learned", "at": 0.3, "width": "12"}),
+        ({"fit_points": "drawn", "fit_width": "0"}, {"points": "drawn", "width": "0"}),
+        ({"fit_noise": "fixed", "fit_at": "1"}, {"noise": "fixed", "at": 1.0}),
+    ],
+)
+def test_a_link_says_what_is_to_be_fitted(open_page, link: dict, chosen: dict) -> None:
+    page = open_page(PAGE, **link)
+    (drawn,) = [one.proto for one in page.get("bidi_component") if "two_pixels_fit" in one.proto.component_name]
+    given = json.loads(drawn.json)
+    assert given["values"].items() >= chosen.items()
+    assert page.query_params == link
+    assert given["presets"]["ring"] == preset("ring").tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("fit_at", "0"), ("fit_at", "wide"), ("fit_points", "square"), ("fit_width", "3")]
+)
+def test_what_is_no_fit_is_told(open_page, name: str, value: str) -> None:
+    page = open_page(PAGE, **{name: value})
+    assert "allowed: " in page.warning[0].value
+    assert page.session_state[f"{PAGE}.{name}"] == FIT[name].default
 
 
 def test_every_part_is_written_and_every_term_is_known(open_page) -> None:
