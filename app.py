@@ -11,6 +11,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "one_image": "One image",
     "mse": "MSE",
     "assumed": "Which σ²?",
+    "linear": "Linear VAE",
     "compare": "Compare",
     "train": "Train",
     "experiments": "Experiments",
