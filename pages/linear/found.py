@@ -13,10 +13,11 @@ from pages.shared.figures import COLOURS, QUIET, readable
 from pages.shared.naming import BADGES
 from pages.shared.numbers import nats
 from pages.shared.train_link import open_on_train
-from pages.shared.trained import vae_of
+from pages.shared.trained import offer_again, vae_of
 from pages.shared.words import Parts
+from vae_core.errors import CheckpointError
 from vae_core.lessons import linear
-from vae_core.runs.store import Store
+from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -28,10 +29,19 @@ def _trained(spec_id: str, loaded: int, _vae: VAE) -> linear.Trained:
     return linear.trained(_vae)
 
 
-def show_found(spec: RunSpec, store: Store, words: Parts) -> None:
-    """Raises CheckpointError, StoreError."""
-    vae = vae_of(spec, store)
-    found, known = _trained(spec.id, id(vae), vae), answer(spec, spec.id)
+def trained(spec: RunSpec, engine: Engine) -> linear.Trained | None:
+    """What a run that is done has come to; None where its weights are lost, and the offer to train it again. Raises
+    StoreError."""
+    try:
+        vae = vae_of(spec, engine.store)
+    except CheckpointError as error:
+        offer_again(spec, error, engine)
+        return None
+    return _trained(spec.id, id(vae), vae)
+
+
+def show_found(spec: RunSpec, found: linear.Trained, words: Parts) -> None:
+    known = answer(spec, spec.id)
     train, latents = found.train, spec.latent_dim
     rows = {
         "σ²": [f"{known.variance:.4g}", f"{found.variance:.4g}"],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.linear.found import show_found
+from pages.linear.found import show_found, trained
 from pages.linear.known import SETTINGS, choose, show_known
 from pages.linear.runs import LINEAR, panel, show_network, show_stage, spec_of, watch
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
 from pages.shared.tour import show_title
 from pages.shared.words import ending, page_words
-from vae_core.errors import CheckpointError, StoreError
+from vae_core.errors import StoreError
 
 
 @st.fragment(key="linear")
@@ -28,15 +28,14 @@ def show() -> None:
     show_engine_state(engine)
     try:
         drawn = panel(engine, spec, "Train a linear VAE")
-        watch(engine, spec, live=bool({"queued", "running"} & set(drawn)))
+        found = trained(spec, engine) if drawn == ["done"] else None
+        watch(engine, spec, bool({"queued", "running"} & set(drawn)), found)
         show_stage(engine, LINEAR, spec, drawn)
-        if drawn == ["done"]:
-            show_found(spec, engine.store, words)
+        if found is not None:
+            show_found(spec, found, words)
         st.header("The same with the networks", anchor="network")
         st.markdown(words["The network"])
         show_network(engine, spec, words)
-    except CheckpointError as error:
-        st.error(str(error), icon=":material/broken_image:")
     except StoreError as error:
         st.error(str(error), icon=":material/hard_drive:")
 

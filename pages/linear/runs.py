@@ -17,7 +17,7 @@ from pages.shared.run_panel import run_panel, show_ends, show_trouble
 from pages.shared.stage.show import stage
 from pages.shared.train_link import open_on_train
 from pages.shared.words import Parts
-from vae_core.lessons.linear import Answer
+from vae_core.lessons.linear import Answer, Trained
 from vae_core.measures import ACTIVE_KL
 from vae_core.runs.engine import Engine
 from vae_core.runs.forecast import forecast
@@ -58,15 +58,16 @@ def panel(engine: Engine, spec: RunSpec, first: str) -> list[str]:
 def show_stage(engine: Engine, name: str, spec: RunSpec, drawn: list[str]) -> None:
     """Raises StoreError."""
     if any(drawn):
-        stage({name: spec}, drawn, f"linear.stage {name}")
+        stage({name: spec}, drawn, f"linear.stage {name}", "Each step of the training.")
         show_ends(engine.store, {name: spec})
 
 
 # On the way -----------------------------------------------------------------------------------------------------------
 
 
-def watch(engine: Engine, spec: RunSpec, live: bool) -> None:
-    """The exact lines, and the training beside them; `live`: drawn again each second. Raises StoreError."""
+def watch(engine: Engine, spec: RunSpec, live: bool, found: Trained | None) -> None:
+    """The exact lines, and the training beside them; `live`: drawn again each second; `found`: what it has come to.
+    Raises StoreError."""
 
     @st.fragment(run_every=1.0 if live else None, key="linear.watch")
     def moving() -> None:
@@ -75,7 +76,10 @@ def watch(engine: Engine, spec: RunSpec, live: bool) -> None:
         with left:
             _elbo_chart(engine.store.curve(spec.id), known, spec)
         with right:
-            _kl_chart(history[-1]["kl_per_latent"] if history else [], known)
+            if found is not None:
+                _kl_chart(found.kl_of_each.tolist(), "training", known)
+            else:
+                _kl_chart(history[-1]["kl_per_latent"] if history else [], "held-out", known)
 
     st.markdown(BADGES["density"])
     moving()
@@ -101,7 +105,8 @@ def _elbo_chart(curve: list[tuple[int, float, float]], known: Answer, spec: RunS
     st.caption(f"Dashed: exactly {nats(exact)} nats. Line: training images, means since the point before, at drawn z.")
 
 
-def _kl_chart(each: list[float], known: Answer) -> None:
+def _kl_chart(each: list[float], of: str, known: Answer) -> None:
+    """`of`: which images `each` is a mean over."""
     names = [str(place + 1) for place in range(len(known.kl_of_each))]
     x = {"field": "latent", "type": "nominal", "sort": names, "title": "latents, sorted", "axis": {"labelAngle": 0}}
     top = max(0.5, 1.3 * float(known.kl_of_each.max()))
@@ -119,7 +124,7 @@ def _kl_chart(each: list[float], known: Answer) -> None:
     active = sum(kl > ACTIVE_KL for kl in each)
     alt = f"The KL of each latent, sorted, beside the exact ones: {active} active, exactly {known.vae.active}"
     _chart("KL of each latent, nats per image", rows or [{"latent": names[0], "kl": 0.0}], [bars, ticks], alt)
-    now = f"Bars: held-out images; {active} of {len(names)} latents above {ACTIVE_KL:g} nats. " if each else ""
+    now = f"Bars: {of} images; {active} of {len(names)} latents above {ACTIVE_KL:g} nats. " if each else ""
     st.caption(f"Ticks: exactly, of the training images; {known.vae.active} of {len(names)} in use. {now}")
 
 

@@ -24,7 +24,13 @@ FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
 GONE = "train.gone"  # in this visitor's session: the link names a run that was removed
 EXPLAINED = "train.explained"  # the fragment below the stage, and the settings that it is about
-EXPLAINS = {"dataset", "binarize", "dequantize", *(name for kind in LIKELIHOODS.values() for name in kind.settings)}
+EXPLAINS = {
+    "dataset",
+    "binarize",
+    "dequantize",
+    "decoder",
+    *(name for kind in LIKELIHOODS.values() for name in kind.settings),
+}
 WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260, "decoder": 230}
 
 

@@ -38,7 +38,7 @@ def test_a_lane_for_each_decoder_says_what_it_is(open_page, stages: list[dict[st
     assert given["uniform_bits"] == pytest.approx(math.log2(17))
 
 
-def test_a_linear_run_is_told_apart_from_the_network(open_page, stages: list[dict[str, Any]]) -> None:
+def test_a_linear_run_is_told_apart_from_the_network(open_page, stages: list[dict[str, Any]], page_links) -> None:
     page = open_page("train", **EVERY | {"decoders": ["gaussian_identity", "bernoulli"], "decoder": "linear"})
     linear = [spec_of(key, decoder="linear") for key in ("bernoulli", "gaussian_identity")]
     assert [lane["run"] for lane in stages[-1]["lanes"]] == [spec.id for spec in linear]
@@ -48,6 +48,7 @@ def test_a_linear_run_is_told_apart_from_the_network(open_page, stages: list[dic
     assert label(linear[0]) == "Bernoulli, linear · Small digits 8×8, 1,797 · 2 latents · As they are (grey) · " + (
         "2 epochs · seed 0"
     )
+    assert [link for link in page_links if link["page"] == "pages/linear/page.py"]
     assert page.selectbox(key="train.decoder").options == ["ReLU networks", "Linear, no hidden layer"]
 
 
