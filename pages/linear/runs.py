@@ -17,14 +17,12 @@ from pages.shared.run_panel import run_panel, show_ends, show_trouble
 from pages.shared.stage.show import stage
 from pages.shared.train_link import open_on_train
 from pages.shared.words import Parts
-from vae_core.lessons.linear import Answer, Trained
+from vae_core.lessons.linear import Answer, Trained, run_spec
 from vae_core.measures import ACTIVE_KL
 from vae_core.runs.engine import Engine
 from vae_core.runs.forecast import forecast
 from vae_core.spec import RunSpec
 
-EPOCHS = {"digits": 300, "mnist": 150, "fashion": 150}
-LEARNING_RATE, DRAWS = 3e-3, 2  # three times the usual: else the turn of the latents takes many more epochs
 ABOVE, BELOW = 2.0, 25.0  # nats around the exact line that the chart shows
 LINEAR, NETWORK = "Linear", "Network"
 EXACT = "#D55E00"
@@ -32,17 +30,8 @@ EXACT = "#D55E00"
 
 def spec_of() -> RunSpec:
     """The linear run that these settings ask for."""
-    shared = SETTINGS["noise"] == "learned"
-    return RunSpec(
-        dataset=SETTINGS["dataset"],
-        likelihood="gaussian_shared" if shared else "gaussian_identity",
-        sigma=1.0 if shared else float(f"{variance() ** 0.5:.8g}"),
-        latent_dim=SETTINGS["latent_dim"],
-        decoder="linear",
-        learning_rate=LEARNING_RATE,
-        mc_samples=DRAWS,
-        epochs=EPOCHS[SETTINGS["dataset"]],
-    )
+    fixed = None if SETTINGS["noise"] == "learned" else variance()
+    return run_spec(SETTINGS["dataset"], SETTINGS["latent_dim"], fixed)
 
 
 def panel(engine: Engine, spec: RunSpec, first: str) -> list[str]:

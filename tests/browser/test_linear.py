@@ -106,7 +106,7 @@ def test_train_to_and_fro(page: Page, server: Server) -> None:
     expect(page.get_by_text("Dashed: exactly")).to_be_visible()
     page.get_by_role("button", name="Train a linear VAE").click()
     lane = page.locator('.lane[aria-label="Linear"]')
-    expect(lane).to_contain_text("done: 3,600 steps")
+    expect(lane).to_contain_text("done: 1,600 steps")
     expect(page.get_by_text("On the training images the ELBO is")).to_be_visible()
     short = page.get_by_text("On the training images the ELBO is").inner_text()
     found = re.search(r"ELBO is (\d+\.\d+) nats short", short)

@@ -9,11 +9,13 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
+from vae_core.data import load_dataset
 from vae_core.elbo import elbo_terms
 from vae_core.lessons import exact, linear
 from vae_core.lessons.linear import LinearDecoder, Q
 from vae_core.model import VAE
 from vae_core.spec import RunSpec
+from vae_core.training import train
 
 LATENTS = 3
 SPEC = RunSpec(dataset="digits", likelihood="gaussian_identity", sigma=0.5, latent_dim=5, decoder="linear")
@@ -161,3 +163,28 @@ def test_what_the_exact_answer_is_taken_with() -> None:
     assert linear.exact_variance(replace(learned, variance_floor=0.4), values) == 0.4
     floored = [exact.linear_vae(values, 2, one).log_likelihood for one in (0.4, 0.41, 0.5)]
     assert floored == sorted(floored, reverse=True)  # above its best value, the nearer the better
+
+
+def test_training_ends_at_the_exact_answer() -> None:
+    """Within 0.5 nats of the exact evidence, and each latent's KL within 5 %: the whole run that the page begins."""
+    spec = linear.run_spec("digits", 10, 0.3)
+    assert linear.exact_variance(spec, np.ones(64)) == pytest.approx(0.3)
+    *_, last = train(spec, load_dataset("digits"), device="cpu")
+    assert last.status == "done" and last.checkpoint is not None
+    vae = VAE(spec)
+    vae.load_state_dict(last.checkpoint.model_state())
+    found, known = linear.trained(vae), linear.answer(spec, linear.known("digits"))
+    since_q, since_weights = found.short_of(known)
+    assert 0 < since_q + since_weights < 0.5
+    assert min(since_q, since_weights) > -1e-9
+    used = known.vae.active
+    assert (used, found.active) == (4, 4)
+    np.testing.assert_allclose(found.kl_of_each[:used], known.kl_of_each[:used], rtol=0.05)
+    assert found.kl_of_each[used:].max() < 0.01
+    assert found.held_out.log_evidence.mean() == pytest.approx(known.held_out, abs=0.1)
+
+
+def test_an_exact_answer_is_of_one_sigma_and_the_elbo() -> None:
+    for spec in (replace(SPEC, likelihood="bernoulli"), replace(SPEC, beta=2.0)):
+        with pytest.raises(ValueError, match="an exact answer needs"):
+            linear.answer(spec, linear.known("digits"))

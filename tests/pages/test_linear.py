@@ -9,7 +9,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from threadpoolctl import threadpool_limits
 
-from pages.linear import runs
 from tests.pages.test_pages import finish, press, text
 from vae_core.lessons import exact, linear
 from vae_core.runs.engine import Engine
@@ -82,7 +81,7 @@ def test_a_number_that_is_none_is_told(open_page, widgets, address: dict[str, st
 def test_train_and_read(
     open_page, engine: Engine, stages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, noise: str
 ) -> None:
-    monkeypatch.setitem(runs.EPOCHS, "digits", 40)
+    monkeypatch.setitem(linear.EPOCHS, "digits", 200)
     page = open_page("linear", noise=noise, **QUICK)
     assert "Dashed: exactly" in text(page)  # before there is a run
     press(page, "Train a linear VAE")
@@ -109,7 +108,7 @@ def test_train_and_read(
 
 
 def test_the_network_stands_beside_the_forecast(open_page, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(runs.EPOCHS, "digits", 2)
+    monkeypatch.setitem(linear.EPOCHS, "digits", 2)
     page = open_page("linear", **QUICK)
     press(page, "Train the network")
     (spec,) = [run.spec for run in engine.store.unfinished()]
