@@ -23,6 +23,7 @@ DRAWN = {
     "one_pixel": ".surface[aria-valuenow]",
     "one_image": ".pixel-map .panel canvas",
     "mse": ".curve[aria-valuenow]",
+    "linear": ".bars[aria-valuenow]",
     "train": ".shared[aria-valuenow]",
     "latent": ".where:not(:empty)",
     "classroom": ".slide h2:not(:empty)",

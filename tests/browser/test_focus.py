@@ -33,6 +33,7 @@ WIDGETS = {
     "one_pixel": (".chip input >> nth=0", 8, "[data-panel=network]"),
     "one_image": (".frame svg >> nth=0", 4, ".frame svg >> nth=0"),
     "mse": ("svg.curve", 4, "svg.curve"),
+    "linear": ("svg.bars", 4, "svg.bars"),
     "latent": ("svg.surface", 8, "svg.surface"),
     "train": (".strip[tabindex]", 9, "svg.shared"),
 }
