@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from pages.linear.known import answer
+from pages.linear.known import answer, held_out_evidence
 from pages.linear.runs import table
 from pages.shared.figures import COLOURS, QUIET, readable
 from pages.shared.naming import BADGES
@@ -50,7 +50,10 @@ def show_found(spec: RunSpec, found: linear.Trained, words: Parts) -> None:
         "reconstruction, nats": [nats(known.vae.reconstruction, 2), nats(train.reconstruction.mean(), 2)],
         "ELBO, nats": [nats(known.vae.log_likelihood, 2), nats(train.elbo.mean(), 2)],
         "ln p(x|w), nats": [nats(known.vae.log_likelihood, 2), nats(train.log_evidence.mean(), 2)],
-        "ln p(x|w), nats, held-out images": [nats(known.held_out, 2), nats(found.held_out.log_evidence.mean(), 2)],
+        "ln p(x|w), nats, held-out images": [
+            nats(held_out_evidence(spec, spec.id), 2),
+            nats(found.held_out.log_evidence.mean(), 2),
+        ],
     }
     st.markdown(BADGES["density"])
     table(rows, ["Exactly", "Trained"], "The trained linear VAE beside its exact answer, means over images")

@@ -41,6 +41,11 @@ def answer(_spec: RunSpec, spec_id: str) -> linear.Answer:
     return linear.answer(_spec, components(_spec.dataset))
 
 
+@st.cache_data(show_spinner=False, max_entries=64)
+def held_out_evidence(_spec: RunSpec, spec_id: str) -> float:
+    return linear.held_out_evidence(_spec, components(_spec.dataset))
+
+
 def best() -> float:
     """sigma^2_ML of the chosen images and latents."""
     return best_variance(components(SETTINGS["dataset"]).eigenvalues, SETTINGS["latent_dim"])

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.linear.known import SETTINGS, answer, variance
+from pages.linear.known import SETTINGS, answer, held_out_evidence, variance
 from pages.shared.figures import COLOURS, VEGA_TEXT
 from pages.shared.learner import learner
 from pages.shared.naming import BADGES
@@ -143,7 +143,7 @@ def show_network(engine: Engine, linear: RunSpec, words: Parts) -> None:
         "KL, nats, training images": [nats(known.vae.kl), nats(means["kl"])],
         "reconstruction, nats, training images": [nats(known.vae.reconstruction), nats(means["reconstruction"])],
         "ELBO, nats, training images": [nats(known.vae.log_likelihood), nats(means["elbo"])],
-        "ELBO, nats, held-out images": [nats(known.held_out), nats(held_out["elbo"])],
+        "ELBO, nats, held-out images": [nats(held_out_evidence(linear, linear.id)), nats(held_out["elbo"])],
     }
     st.markdown(BADGES["density"])
     table(
