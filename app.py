@@ -12,6 +12,7 @@ PAGES = {  # by folder, which is the address too; the first is the default
     "two_pixels": "Two pixels",
     "mse": "MSE",
     "assumed": "Which σ²?",
+    "linear": "Linear VAE",
     "compare": "Compare",
     "train": "Train",
     "experiments": "Experiments",

@@ -99,7 +99,7 @@ def test_a_first_message_is_looked_at_too(server: Server):
         await stranger.close()
         return stranger.exceptions
 
-    for page in ("one_image", "mse", "assumed", "compare", "train", "latent"):
+    for page in ("one_image", "mse", "assumed", "linear", "compare", "train", "latent"):
         assert not asyncio.run(come_back(page)), page
 
 

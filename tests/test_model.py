@@ -122,6 +122,17 @@ def test_initial_weights_are_torchs_default_distribution() -> None:
     assert first.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.01)
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian_learned", "gaussian_shared", "bernoulli"])
+def test_a_linear_vae_is_one_linear_map_each_way(likelihood: str) -> None:
+    vae = VAE(small(decoder="linear", likelihood=likelihood))
+    latents, pixels = vae.spec.latent_dim, vae.spec.n_pixels
+    for map, width in ((vae.decode, latents), (lambda x: torch.cat(vae.encode(x), -1), pixels)):
+        a, b, zero = torch.randn(5, width), torch.randn(5, width), torch.zeros(5, width)
+        torch.testing.assert_close(map(a + b) - map(b), map(a) - map(zero), rtol=1e-4, atol=1e-5)
+    weights = {name: tuple(value.shape) for name, value in vae.encoder.state_dict().items()}
+    assert weights == {"0.weight": (2 * latents, pixels), "0.bias": (2 * latents,)}
+
+
 def test_building_a_model_leaves_the_global_generators_alone() -> None:
     torch.manual_seed(5)
     before, numpy_before = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"]

@@ -61,6 +61,15 @@ def test_stopped_and_resumed_is_uninterrupted(binarize: str, steps: int) -> None
     assert_same_end(after[-1], once[-1])
 
 
+def test_a_linear_run_goes_on_as_if_never_stopped() -> None:
+    spec = small(likelihood="gaussian_shared", decoder="linear", epochs=3)
+    before = run(spec, should_stop=stop_after(17))
+    after = run(spec, resume=Checkpoint.from_bytes(saved(before[-1]).to_bytes()))
+    once = run(spec)
+    assert curve(before) + curve(after) == curve(once)
+    assert_same_end(after[-1], once[-1])
+
+
 def test_stopped_again_and_again_is_uninterrupted() -> None:
     spec = small(batch_size=300, epochs=2)
     checkpoint, snapshots = None, []

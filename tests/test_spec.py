@@ -108,8 +108,19 @@ def test_a_field_is_part_of_the_identity_where_it_is_used(likelihood: str, name:
     used = name not in LIKELIHOOD_SETTINGS or name in LIKELIHOODS[likelihood].settings
     if name == "dequantize":  # noise is for densities
         used = LIKELIHOODS[likelihood].kind == "density"
-    assert (changed(spec, name).id != spec.id) == used
-    assert (name in spec.to_dict()) == used
+    other = changed(spec, name)
+    assert (other.id != spec.id) == used
+    assert (name in {**spec.to_dict(), **other.to_dict()}) == used  # `decoder` is told where it is no network
+
+
+def test_a_linear_run_is_another_and_has_no_hidden_layers() -> None:
+    linear, network = small(decoder="linear"), small(hidden=(16, 8))
+    assert linear.id == small(decoder="linear", hidden=(16, 8)).id
+    assert linear.id not in (small().id, network.id)
+    assert (linear.to_dict()["decoder"], "hidden" in linear.to_dict()) == ("linear", False)
+    assert "decoder" not in network.to_dict()
+    assert RunSpec.from_dict(linear.to_dict()) == linear
+    assert (linear.hidden_layers, network.hidden_layers) == ((), (16, 8))
 
 
 def test_a_softmax_has_no_more_levels_than_the_pixels() -> None:
@@ -215,6 +226,8 @@ def test_layers_too_large_for_memory_are_refused_in_gibibytes() -> None:
 def test_a_large_batch_and_l_are_refused_in_gibibytes() -> None:
     with pytest.raises(SpecError, match=r"batch_size=4096 and mc_samples=64 would need about [\d.]+ GiB; allowed"):
         RunSpec(batch_size=4096, mc_samples=64, epochs=1)
+    with pytest.raises(SpecError, match=r"^batch_size=4096 .* Make the batch or L smaller\.$"):
+        RunSpec(batch_size=4096, mc_samples=64, epochs=1, decoder="linear")
 
 
 def test_a_run_too_long_is_refused_in_hours() -> None:
@@ -234,7 +247,8 @@ def test_the_default_run_is_short() -> None:
 @pytest.mark.parametrize("dataset", ["digits", "mnist"])
 def test_cost_counts_the_models_parameters(dataset: str, likelihood: str, hidden: tuple[int, ...]) -> None:
     spec = RunSpec(dataset=dataset, likelihood=likelihood, hidden=hidden, latent_dim=3)
-    assert cost(spec).parameters == sum(p.numel() for p in VAE(spec).parameters())
+    for one in (spec, replace(spec, decoder="linear")):
+        assert cost(one).parameters == sum(p.numel() for p in VAE(one).parameters())
 
 
 @given(specs(), st.sampled_from(["latent_dim", "mc_samples", "epochs", "hidden", "batch_size"]), st.integers(1, 8))

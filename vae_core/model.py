@@ -15,16 +15,17 @@ SHARED_GAIN = 20.0  # of a shared output, which moves with one weight instead of
 
 
 class VAE(nn.Module):
-    """Two ReLU networks and a likelihood, all set by the spec; the initial weights follow from its seed."""
+    """Two ReLU networks, or two linear maps, and a likelihood, all set by the spec; the initial weights follow from its
+    seed."""
 
     def __init__(self, spec: RunSpec):
         super().__init__()
         self.spec = spec
         self.likelihood = make_likelihood(spec)
         n_pixels = self.likelihood.n_pixels
-        self.encoder = mlp([n_pixels, *spec.hidden, 2 * spec.latent_dim])
+        self.encoder = mlp([n_pixels, *spec.hidden_layers, 2 * spec.latent_dim])
         n_shared = self.likelihood.n_shared
-        self.decoder = mlp([spec.latent_dim, *reversed(spec.hidden), self.likelihood.n_outputs - n_shared])
+        self.decoder = mlp([spec.latent_dim, *reversed(spec.hidden_layers), self.likelihood.n_outputs - n_shared])
         self.shared = nn.Parameter(torch.zeros(n_shared)) if n_shared else None
         initialise(self, spec.seed)
 

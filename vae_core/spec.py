@@ -28,6 +28,11 @@ _NOISE = (
     "Added to grey levels before a density sees them, folded back into [0,1]: a density of discrete pixels bounds no "
     "probability, one of noisy pixels does. Decoders that are masses see the pixels as they are."
 )
+_FORMS = {"network": "ReLU networks", "linear": "Linear, no hidden layer"}
+_LINEAR = (
+    "Linear: the decoder's outputs are Wz + c, the encoder's are linear in x, and *Layer sizes* count for nothing. "
+    "Where the noise is Gaussian with one σ, no other encoder does better, and the end is known: page *Linear VAE*."
+)
 MAX_MEMORY, MAX_SECONDS = 2 << 30, 2 * 3600.0  # what one run may be expected to take
 _OF_SOME = {name for kind in LIKELIHOODS.values() for name in kind.settings}
 _UNUSED = {  # noise is for densities: a mass is on the levels themselves
@@ -58,8 +63,9 @@ def _setting(default: Any, rule: Rule, label: str, help: str, **more: Any) -> An
 class RunSpec:
     """One run: data, p(x|z,w), network, objective and luck. Invalid values raise SpecError.
 
-    A field that is a setting of other likelihoods alone (`settings` of each class) goes back to its default and is no
-    part of the run's identity. A new field must be `added_later`: the ids of earlier runs and links then stay.
+    A field that is a setting of other likelihoods alone (`settings` of each class), or `hidden` where no layer is, goes
+    back to its default and is no part of the run's identity. A new field must be `added_later`: the ids of earlier runs
+    and links then stay.
     """
 
     dataset: str = _setting("mnist", Choice({k: info.title for k, info in DATASETS.items()}), "Data", "What to learn.")
@@ -100,13 +106,14 @@ class RunSpec:
         added_later=True,
     )
     dequantize: str = _setting("none", Choice(DEQUANTIZE), "Noise on pixels", _NOISE, added_later=True)
+    decoder: str = _setting("network", Choice(_FORMS), "Encoder and decoder", _LINEAR, added_later=True)
     held_out: float = _setting(0.2, Real(0.02, 0.5), "Held-out share", "Images kept away from training.", step=0.05)
 
     def __post_init__(self) -> None:
         for one in fields(self):
             checked = one.metadata["setting"].rule.check(one.name, getattr(self, one.name))
             object.__setattr__(self, one.name, checked)
-        for name in _UNUSED[self.likelihood]:  # what the likelihood does not use does not tell runs apart
+        for name in self._unused:  # does not tell runs apart
             object.__setattr__(self, name, getattr(type(self), name))
         if "levels" in LIKELIHOODS[self.likelihood].settings:
             object.__setattr__(self, "levels", min(self.levels, self.n_levels))
@@ -115,11 +122,12 @@ class RunSpec:
     def _check_cost(self) -> None:
         need = cost(self)
         if need.memory_bytes > MAX_MEMORY:
+            layers = f"hidden={list(self.hidden)} with " if self.hidden_layers else ""
             raise SpecError(
-                "hidden",
-                f"hidden={list(self.hidden)} with batch_size={self.batch_size} and mc_samples={self.mc_samples} would "
+                "hidden" if layers else "batch_size",
+                f"{layers}batch_size={self.batch_size} and mc_samples={self.mc_samples} would "
                 f"need about {need.memory_bytes / 2**30:.1f} GiB; allowed: {MAX_MEMORY / 2**30:.0f} GiB. "
-                "Make the layers, the batch or L smaller.",
+                f"Make {'the layers, ' if layers else ''}the batch or L smaller.",
             )
         if need.seconds > MAX_SECONDS:
             raise SpecError(
@@ -138,12 +146,12 @@ class RunSpec:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """What determines the run, its canonical form: without what the likelihood does not use, and without what was
-        added later and is at its default."""
+        """What determines the run, its canonical form: without what it does not use, and without what was added later
+        and is at its default."""
         values = asdict(self) | {"hidden": list(self.hidden)}
         for one in fields(self):
             unchanged = one.metadata["setting"].added_later and values[one.name] == one.default
-            if unchanged or one.name in _UNUSED[self.likelihood]:
+            if unchanged or one.name in self._unused:
                 del values[one.name]
         return values
 
@@ -155,6 +163,15 @@ class RunSpec:
     def id(self) -> str:
         """16 hex digits of SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json.encode()).hexdigest()[:16]
+
+    @property
+    def _unused(self) -> set[str]:
+        return _UNUSED[self.likelihood] | ({"hidden"} if self.decoder == "linear" else set())
+
+    @property
+    def hidden_layers(self) -> tuple[int, ...]:
+        """Sizes of the encoder's hidden layers; the decoder mirrors them."""
+        return () if self.decoder == "linear" else self.hidden
 
     @property
     def n_pixels(self) -> int:
@@ -252,7 +269,7 @@ def _sizes(spec: RunSpec, outputs_a_pixel: int | None = None) -> tuple[int, int,
     """Weights of the encoder and of the decoder, and how many numbers an image becomes on its way through both."""
     likelihood = make_likelihood(spec)
     n_outputs = spec.n_pixels * (outputs_a_pixel or 0) or likelihood.n_outputs - likelihood.n_shared
-    encoder = [spec.n_pixels, *spec.hidden, 2 * spec.latent_dim]
-    decoder = [spec.latent_dim, *reversed(spec.hidden), n_outputs]
+    encoder = [spec.n_pixels, *spec.hidden_layers, 2 * spec.latent_dim]
+    decoder = [spec.latent_dim, *reversed(spec.hidden_layers), n_outputs]
     encoder_weights, decoder_weights = (sum((a + 1) * b for a, b in zip(w, w[1:])) for w in (encoder, decoder))
     return encoder_weights, decoder_weights, sum(encoder) + sum(decoder) + 2 * spec.n_pixels

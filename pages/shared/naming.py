@@ -18,8 +18,9 @@ BADGES = {
 
 
 def title(spec: RunSpec) -> str:
-    """The likelihood's name, with the values that are part of it where they are not the usual ones."""
-    return make_likelihood(spec).title
+    """The likelihood's name, with the values that are part of it where they are not the usual ones, and whether the
+    decoder is linear."""
+    return make_likelihood(spec).title + ", linear" * (spec.decoder == "linear")
 
 
 def label(spec: RunSpec) -> str:
@@ -27,6 +28,7 @@ def label(spec: RunSpec) -> str:
     parts = [title(spec), DATASETS[spec.dataset].title, f"{spec.latent_dim} latents"]
     # Here, or in the title.
     elsewhere = {"dataset", "likelihood", "latent_dim", "epochs", "seed", "sigma", "scale", "levels", "binarize"}
+    elsewhere |= {"decoder"}
     parts.append(_value(spec, "binarize"))
     parts += [
         _value(spec, name)

@@ -11,6 +11,7 @@ from pages.shared.links import page_link
 from pages.shared.naming import badge, ln_p_is, title
 from pages.shared.words import explanation
 from pages.train.form import EXPLAINED, chosen_specs
+from vae_core.lessons.linear import ONE_SIGMA
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.likelihoods.base import uniform_bits
 from vae_core.spec import LIVE_IMAGES, RunSpec
@@ -35,6 +36,9 @@ def explain() -> None:
         f"are of held-out images, {LIVE_IMAGES} on the way and all of them at the end, at a drawn z. The pictures are "
         "at z = m, the mean of q(z|x), or, the new ones, at z from the prior."
     )
+    if any(spec.decoder == "linear" and spec.likelihood in ONE_SIGMA for spec in specs.values()):
+        label = "A linear decoder with Gaussian noise of one σ: its end is known beforehand"
+        page_link("pages/linear/page.py", label, ":material/straighten:")
     st.header("What may be compared")
     _compared(specs)
     st.header("What each decoder assumes")

@@ -24,8 +24,14 @@ FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
 GONE = "train.gone"  # in this visitor's session: the link names a run that was removed
 EXPLAINED = "train.explained"  # the fragment below the stage, and the settings that it is about
-EXPLAINS = {"dataset", "binarize", "dequantize", *(name for kind in LIKELIHOODS.values() for name in kind.settings)}
-WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260}
+EXPLAINS = {
+    "dataset",
+    "binarize",
+    "dequantize",
+    "decoder",
+    *(name for kind in LIKELIHOODS.values() for name in kind.settings),
+}
+WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260, "decoder": 230}
 
 
 def form(store: Store) -> tuple[dict[str, RunSpec], str, str]:
@@ -72,7 +78,7 @@ def explain_anew() -> None:
 
 def _called(key: str) -> str:
     """What the lane of this decoder is called, with the settings there are now."""
-    settings = {name: TRAIN_SETTINGS[name] for name in LIKELIHOODS[key].settings}
+    settings = {name: TRAIN_SETTINGS[name] for name in (*LIKELIHOODS[key].settings, "decoder")}
     return _name(TRAIN_SETTINGS["dataset"], key, tuple(settings.items()))
 
 

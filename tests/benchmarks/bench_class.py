@@ -39,6 +39,7 @@ CROWD = {
     "two_pixels": 1,
     "mse": 2,
     "assumed": 2,
+    "linear": 1,
     "compare": 2,
     "train": 4,
     "experiments": 1,
@@ -56,6 +57,7 @@ LEFT_ALONE = (  # they train, delete, download, lead to other pages, or make a r
     "train.mc_samples",
     "train.held_out",
     "assumed.dataset",
+    "linear.dataset",
     "meanings",
 )
 

@@ -24,6 +24,7 @@ DRAWN = {
     "one_image": ".pixel-map .panel canvas",
     "two_pixels": ".handle[aria-valuenow]",
     "mse": ".curve[aria-valuenow]",
+    "linear": ".bars[aria-valuenow]",
     "train": ".shared[aria-valuenow]",
     "latent": ".where:not(:empty)",
     "classroom": ".slide h2:not(:empty)",

@@ -35,6 +35,8 @@ UNTRAINED = [
     *(RunSpec(likelihood=key, dataset="digits", latent_dim=2, hidden=(16,)) for key in LIKELIHOODS),
     RunSpec(likelihood="discretized_logistic", latent_dim=5, hidden=(16,)),  # 256 levels
     RunSpec(likelihood="categorical", dataset="digits", latent_dim=2, hidden=(16,), levels=3),
+    RunSpec(likelihood="gaussian_shared", dataset="digits", latent_dim=6, decoder="linear"),
+    RunSpec(likelihood="bernoulli", dataset="digits", latent_dim=4, decoder="linear"),
 ]
 
 

@@ -34,6 +34,7 @@ WIDGETS = {
     "one_image": (".frame svg >> nth=0", 4, ".frame svg >> nth=0"),
     "two_pixels": (".choices input >> nth=0", 14, "[data-panel=plane]"),
     "mse": ("svg.curve", 4, "svg.curve"),
+    "linear": ("svg.bars", 4, "svg.bars"),
     "latent": ("svg.surface", 8, "svg.surface"),
     "train": (".strip[tabindex]", 9, "svg.shared"),
 }

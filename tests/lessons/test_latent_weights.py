@@ -14,9 +14,10 @@ from vae_core.model import VAE
 from vae_core.spec import RunSpec
 
 
+@pytest.mark.parametrize("form", ["network", "linear"])
 @pytest.mark.parametrize("network", ["encoder", "decoder"])
-def test_flat_weights_give_the_network(network: str) -> None:
-    vae = VAE(RunSpec(dataset="digits", likelihood="gaussian_learned", latent_dim=3, hidden=(7, 5)))
+def test_flat_weights_give_the_network(network: str, form: str) -> None:
+    vae = VAE(RunSpec(dataset="digits", likelihood="gaussian_learned", latent_dim=3, hidden=(7, 5), decoder=form))
     flattened = flat(getattr(vae, network))
     numbers, at = np.frombuffer(flattened.data, "<f4"), 0
     x = np.random.default_rng(0).standard_normal((4, flattened.layers[0][0])).astype(np.float32)

@@ -38,6 +38,20 @@ def test_a_lane_for_each_decoder_says_what_it_is(open_page, stages: list[dict[st
     assert given["uniform_bits"] == pytest.approx(math.log2(17))
 
 
+def test_a_linear_run_is_told_apart_from_the_network(open_page, stages: list[dict[str, Any]], page_links) -> None:
+    page = open_page("train", **EVERY | {"decoders": ["gaussian_identity", "bernoulli"], "decoder": "linear"})
+    linear = [spec_of(key, decoder="linear") for key in ("bernoulli", "gaussian_identity")]
+    assert [lane["run"] for lane in stages[-1]["lanes"]] == [spec.id for spec in linear]
+    assert [lane["title"] for lane in stages[-1]["lanes"]] == [title(spec) for spec in linear]
+    assert title(linear[1]) == "Gaussian, identity covariance, linear"
+    assert page.query_params["decoder"] in ("linear", ["linear"])
+    assert label(linear[0]) == "Bernoulli, linear · Small digits 8×8, 1,797 · 2 latents · As they are (grey) · " + (
+        "2 epochs · seed 0"
+    )
+    assert [link for link in page_links if link["page"] == "pages/linear/page.py"]
+    assert page.selectbox(key="train.decoder").options == ["ReLU networks", "Linear, no hidden layer"]
+
+
 def test_the_units_are_kept_in_the_address(open_page, stages: list[dict[str, Any]]) -> None:
     page = open_page("train", **EVERY, units="bits")
     assert stages[-1]["bits"] is True

@@ -68,12 +68,19 @@ def linear_vae(eigenvalues: np.ndarray, latent_dim: int, variance: float) -> Lin
     if not variance > 0:
         raise ValueError(f"the variance is {variance}; it must be above 0")
     kept = eigenvalues[:latent_dim]
-    kept = kept[kept > variance]
+    kept = kept[kept > variance]  # never those of 0, of which images that are all in one plane have some
     noise = eigenvalues[len(kept) :]  # these directions are left to sigma^2
     fitted = float(np.log(kept).sum()) + len(kept)
     left = len(noise) * math.log(variance) + float(noise.sum()) / variance
     log_likelihood = -0.5 * (len(eigenvalues) * LN_2PI + fitted + left)
-    return LinearVae(len(kept), 0.5 * float(np.log(kept / variance).sum()), log_likelihood)
+    return LinearVae(len(kept), float(kl_of_each(eigenvalues, latent_dim, variance).sum()), log_likelihood)
+
+
+def kl_of_each(eigenvalues: np.ndarray, latent_dim: int, variance: float) -> np.ndarray:
+    """Of that VAE's latents, from the most used to the collapsed ones: (latent_dim,) nats per training image."""
+    kept = np.zeros(latent_dim)  # more latents than eigenvalues have nothing to say
+    kept[: len(eigenvalues)] = eigenvalues[:latent_dim]
+    return 0.5 * np.log(np.maximum(kept, variance) / variance)
 
 
 def mean_absolute_residual(images: np.ndarray, latent_dim: int) -> float:
