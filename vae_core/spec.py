@@ -31,7 +31,8 @@ _NOISE = (
 _FORMS = {"network": "ReLU networks", "linear": "Linear, no hidden layer"}
 _LINEAR = (
     "Linear: the decoder's outputs are Wz + c, the encoder's are linear in x, and *Layer sizes* count for nothing. "
-    "Where the noise is Gaussian with one σ, no other encoder does better, and the end is known: page *Linear VAE*."
+    "Where the noise is Gaussian with one σ, no other encoder gives a better q, and at β = 1 the best end is known: "
+    "page *Linear VAE*."
 )
 MAX_MEMORY, MAX_SECONDS = 2 << 30, 2 * 3600.0  # what one run may be expected to take
 _OF_SOME = {name for kind in LIKELIHOODS.values() for name in kind.settings}

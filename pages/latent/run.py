@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import streamlit as st
+from torch import Tensor
 
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.held_out import choose_image
@@ -53,7 +55,14 @@ def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
 
 @st.cache_resource(max_entries=12, show_spinner="Encoding the held-out images")
 def _codes(spec_id: str, loaded: int, _vae: VAE, _data: Dataset) -> Codes:
-    return held_out_codes(_vae, _data)
+    codes = held_out_codes(_vae, _data)
+    return replace(codes, x=_kept(sha256(codes.x.numpy().data).hexdigest(), codes.x))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _kept(digest: str, _x: Tensor) -> Tensor:
+    """The images that many runs look at, in memory once: megabytes."""
+    return _x
 
 
 def hidden(run: LatentRun) -> int:

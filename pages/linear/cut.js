@@ -103,7 +103,7 @@ function showNumbers(find, data, variance, now) {
   const said = (text) => (data.revealed ? text : "?");
   number(find("active"), now.active, said(`${now.active} of ${data.latents}`));
   for (const [name, value] of [["kl", now.kl], ["reconstruction", now.reconstruction], ["evidence-number", now.evidence]])
-    number(find(name), value, said(minus(digits(value, 1))));
+    number(find(name), value, said(minus(digits(value, 2))));
   number(find("best"), data.best, said(short(data.best)));
 }
 
@@ -134,7 +134,7 @@ function showBars(svg, data, variance, now, x) {
   part(svg, "now text", "text", { x: end ? at - 6 : at + 6, y: top - 6, "text-anchor": end ? "end" : "start" }, `σ² = ${short(variance)}`);
   svg.setAttribute("aria-disabled", data.learned);
   svg.setAttribute("aria-valuenow", variance);
-  const what = `${now.active} of ${data.latents} latents in use, ln p(x|w) ${minus(digits(now.evidence, 1))} nats`;
+  const what = `${now.active} of ${data.latents} latents in use, ln p(x|w) ${minus(digits(now.evidence, 2))} nats`;
   svg.setAttribute("aria-valuetext", `σ² ${short(variance)}${data.revealed ? `, ${what}` : ""}`);
 }
 

@@ -17,6 +17,7 @@ from pages.shared.trained import offer_again, vae_of
 from pages.shared.words import Parts
 from vae_core.errors import CheckpointError
 from vae_core.lessons import linear
+from vae_core.measures import ACTIVE_KL
 from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
 
@@ -45,7 +46,7 @@ def show_found(spec: RunSpec, found: linear.Trained, words: Parts) -> None:
     train, latents = found.train, spec.latent_dim
     rows = {
         "σ²": [f"{known.variance:.4g}", f"{found.variance:.4g}"],
-        "latents in use": [f"{known.vae.active} of {latents}", f"{found.active} of {latents}"],
+        f"latents above {ACTIVE_KL:g} nats": [f"{known.active} of {latents}", f"{found.active} of {latents}"],
         "KL, nats": [nats(known.vae.kl, 2), nats(train.kl.sum(1).mean(), 2)],
         "reconstruction, nats": [nats(known.vae.reconstruction, 2), nats(train.reconstruction.mean(), 2)],
         "ELBO, nats": [nats(known.vae.log_likelihood, 2), nats(train.elbo.mean(), 2)],
@@ -59,9 +60,9 @@ def show_found(spec: RunSpec, found: linear.Trained, words: Parts) -> None:
     table(rows, ["Exactly", "Trained"], "The trained linear VAE beside its exact answer, means over images")
     since_q, since_weights = found.short_of(known)
     st.markdown(
-        f"On the training images the ELBO is **{nats(since_q + since_weights, 2)} nats** short of the exact ln p(x|w): "
-        f"{nats(since_q, 2)} because q(z|x) is not the posterior, {nats(since_weights, 2)} because these weights are "
-        f"not the best ones. {words['Why short']}"
+        f"On the training images the ELBO is **{nats(since_q + since_weights, 2)} nats** short of ln p(x|w) under the "
+        f"best weights: {nats(since_q, 2)} because q(z|x) is not the posterior, {nats(since_weights, 2)} because these "
+        f"weights are not the best ones. {words['Why short']}"
     )
     open_on_train(spec)
     st.header("Each image's ELBO beside its ln p(x|w)", anchor="images")

@@ -89,9 +89,12 @@ def _elbo_chart(curve: list[tuple[int, float, float]], known: Answer, spec: RunS
         "mark": {"type": "rule", "color": EXACT, "strokeDash": [6, 3], "strokeWidth": 2},
         "encoding": {"y": {**y, "field": "exact"}},
     }
-    alt = f"The ELBO through training, below the exact line at {nats(exact)} nats"
+    alt = f"The ELBO through training, beside the exact line at {nats(exact)} nats"
     _chart("ELBO of the training images, nats", rows or [{"step": 0, "elbo": None}], [line, rule], alt)
-    st.caption(f"Dashed: exactly {nats(exact)} nats. Line: training images, means since the point before, at drawn z.")
+    st.caption(
+        f"Dashed: exactly {nats(exact, 2)} nats. Line: training images since the point before, at "
+        "drawn z; so it scatters, and may cross the dashed one, as the ELBO of all training images does not."
+    )
 
 
 def _kl_chart(each: list[float], of: str, known: Answer) -> None:
@@ -136,14 +139,14 @@ def show_network(engine: Engine, linear: RunSpec, words: Parts) -> None:
         return
     known, means, held_out = answer(linear, linear.id), run.result["train"], run.result["held_out"]
     rows = {
-        "latents in use": [
-            f"{known.vae.active} of {spec.latent_dim}",
+        f"latents above {ACTIVE_KL:g} nats (network: held-out images)": [
+            f"{known.active} of {spec.latent_dim}",
             f"{run.result['active_latents']} of {spec.latent_dim}",
         ],
-        "KL, nats, training images": [nats(known.vae.kl), nats(means["kl"])],
-        "reconstruction, nats, training images": [nats(known.vae.reconstruction), nats(means["reconstruction"])],
-        "ELBO, nats, training images": [nats(known.vae.log_likelihood), nats(means["elbo"])],
-        "ELBO, nats, held-out images": [nats(held_out_evidence(linear, linear.id)), nats(held_out["elbo"])],
+        "KL, nats, training images": [nats(known.vae.kl, 2), nats(means["kl"], 2)],
+        "reconstruction, nats, training images": [nats(known.vae.reconstruction, 2), nats(means["reconstruction"], 2)],
+        "ELBO, nats, training images": [nats(known.vae.log_likelihood, 2), nats(means["elbo"], 2)],
+        "ELBO, nats, held-out images": [nats(held_out_evidence(linear, linear.id), 2), nats(held_out["elbo"], 2)],
     }
     st.markdown(BADGES["density"])
     table(

@@ -107,11 +107,20 @@ function posterior(nodes, x) {
   return { z: nodes.z, step: nodes.step, logDensity: joint.map((one) => one - logNormaliser), logNormaliser };
 }
 
-// Where the posterior has its humps: z of each local maximum at least `least` times as high as the highest.
-function humps({ z, logDensity }, least = 0.01) {
-  const top = logDensity.reduce((most, one) => Math.max(most, one));
-  const isOne = (i) => logDensity[i] > logDensity[i - 1] && logDensity[i] >= logDensity[i + 1];
-  return Array.from(z.keys()).filter((i) => isOne(i) && logDensity[i] > top + Math.log(least)).map((i) => z[i]);
+// Where the posterior has its humps: z of each local maximum that holds at least `least` of it, from valley to valley.
+function humps({ z, step, logDensity }, least = 0.01) {
+  const tops = Array.from(z.keys()).filter((i) => logDensity[i] > logDensity[i - 1] && logDensity[i] >= logDensity[i + 1]);
+  const found = [];
+  let from = 0;
+  tops.forEach((top, number) => {
+    let valley = number + 1 < tops.length ? top : z.length;
+    for (let i = top; i < tops[number + 1]; i++) if (logDensity[i] < logDensity[valley]) valley = i;
+    let mass = 0;
+    for (let i = from; i < valley; i++) mass += Math.exp(logDensity[i]) * step;
+    if (mass >= least) found.push(z[top]);
+    from = valley;
+  });
+  return found;
 }
 
 // Whether the log density is a parabola all along: then its second differences are one number.
@@ -212,14 +221,19 @@ const effectiveDraws = (logs) => Math.exp(2 * logSumExp(logs) - logSumExp(logs.m
 // Beyond m +- SELDOM s not one draw of q in a million falls.
 const SELDOM = 4.9;
 
-// What many draws would show, without a draw: the share of them that counts, E_q[w]^2 / E_q[w^2] where q draws at all, low
-// where the weights have a heavy tail; and the posterior's mass where q all but never draws.
-function reachOf(nodes, x, q) {
-  const joint = logJoint(nodes, x);
-  const within = Array.from(joint.keys()).filter((i) => Math.abs(nodes.z[i] - q.m) < SELDOM * q.s);
-  const seen = logSumExp(within.map((i) => joint[i]));
-  const squares = logSumExp(within.map((i) => 2 * joint[i] - logQ(q, nodes.z[i])));
-  return { share: Math.exp(2 * seen + Math.log(nodes.step) - squares), missed: 1 - Math.exp(seen - logSumExp(joint)) };
+// Of draws within m +- SELDOM s, which is all that many draws show: the share of them that counts, E_q[w]^2 / E_q[w^2], low
+// where the weights have a heavy tail; and the posterior's mass outside.
+function reachOf(decoder, x, q, logEvidence) {
+  const count = Math.ceil((SELDOM * q.s) / Math.min((TRAPEZOID.high - TRAPEZOID.low) / (TRAPEZOID.count - 1), q.s / 16));
+  const step = (SELDOM * q.s) / count;
+  const [joint, squares] = [new Float64Array(2 * count + 1), new Float64Array(2 * count + 1)];
+  for (let i = 0; i <= 2 * count; i++) {
+    const z = q.m + (i - count) * step;
+    joint[i] = decoder.logLikelihood(x, z) + logPriorAt(z) - (i % (2 * count) ? 0 : Math.LN2); // the trapezoid's ends
+    squares[i] = 2 * joint[i] - logQ(q, z);
+  }
+  const seen = logSumExp(joint) + Math.log(step);
+  return { share: Math.exp(2 * seen - Math.log(step) - logSumExp(squares)), missed: 1 - Math.exp(seen - logEvidence) };
 }
 
 // p(x|w) of a Gaussian decoder at the middles of a grid of cells of [low, high]^2, the top row first. For the eye: the

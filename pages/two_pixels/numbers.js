@@ -78,7 +78,7 @@ function numbersOf(state, { decoder, nodes, between }) {
 }
 
 // The draws from q: the weights of the first K, and the bound for each K over the repeats.
-function weighed(state, { decoder, nodes }, { x, q }, eps) {
+function weighed(state, { decoder }, { x, q, log_evidence }, eps) {
   const logs = logWeights(decoder, x, q, eps);
   const own = logs.subarray(0, state.k);
   return {
@@ -86,7 +86,7 @@ function weighed(state, { decoder, nodes }, { x, q }, eps) {
     logs: own,
     bound: importanceWeightedBound(own),
     effective: effectiveDraws(own),
-    ...reachOf(nodes, x, q),
+    ...reachOf(decoder, x, q, log_evidence),
     bounds: boundsOf(logs),
   };
 }

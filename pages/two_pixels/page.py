@@ -55,7 +55,7 @@ PICTURED: dict[str, Setting] = {
     "x1": real(*PLANE, 1.2),
     "x2": real(*PLANE, 0.6),
     "corner": choice(SEEN, "11"),
-    "z": real(*Z, 0.5),
+    "z": real(*Z, -0.5),
     "m": real(*M, 0.5),
     "s": real(*S, 0.6),
     "follows": choice({"no": "no", "yes": "yes"}, "no"),
@@ -132,6 +132,7 @@ def show_code() -> None:
     q = best_q(decoder, x) if SETTINGS["follows"] == "yes" else Q(SETTINGS["m"], SETTINGS["s"])
     bound = elbo(decoder, x, q)
     st.code(
+        f"import numpy as np\nfrom vae_core.lessons.two_pixels import {written.partition('(')[0]}, Q, elbo, gap\n\n"
         f"decoder, x, q = {written}, np.array([{x[0]:g}, {x[1]:g}]), Q(m={q.m:g}, s={q.s:g})\n"
         f"z = np.linspace(-8, 8, 6401)\n"
         f"joint = decoder.log_likelihood(x, z) - z**2 / 2 - np.log(2 * np.pi) / 2\n"

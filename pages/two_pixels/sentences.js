@@ -6,10 +6,10 @@ const key = (kind, text) => `<span class="key ${kind}">${text}</span>`;
 const plural = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
 
 function sentences(own, now) {
-  const { state } = own;
+  const p = isGaussian(own.state) ? "p" : "P"; // a density, or a mass
   return {
-    sum: `${key("truth", "ln p(x|w)")} <b>${shown(now.log_evidence, 4)}</b> = ${key("elbo", "ELBO")} <b>${shown(now.elbo, 4)}</b> + ${key("gap", "gap")} <b>${shown(now.gap, 4)}</b> nats`,
-    terms: `ELBO = ${key("reconstruction", "E<sub>q</sub>[ln p(x|z,w)]")} ${shown(now.reconstruction, 4)} − ${key("kl", "KL(q‖p(z))")} ${shown(now.kl, 4)}`,
+    sum: `${key("truth", `ln ${p}(x|w)`)} <b>${shown(now.log_evidence, 4)}</b> = ${key("elbo", "ELBO")} <b>${shown(now.elbo, 4)}</b> + ${key("gap", "gap")} <b>${shown(now.gap, 4)}</b> nats`,
+    terms: `ELBO = ${key("reconstruction", `E<sub>q</sub>[ln ${p}(x|z,w)]`)} ${shown(now.reconstruction, 4)} − ${key("kl", "KL(q‖p(z))")} ${shown(now.kl, 4)}`,
     verdict: verdict(own, now),
     given: given(own, now),
     ...weights(own, now),
@@ -18,8 +18,9 @@ function sentences(own, now) {
 
 // Three digits, and a power of ten where it is small.
 function height(log) {
-  const power = Math.floor(log / Math.LN10);
+  let power = Math.floor(log / Math.LN10);
   if (power > -3) return Math.exp(log).toPrecision(3);
+  if (log / Math.LN10 - power > Math.log10(9.995)) power += 1; // it is rounded to 1.00
   return `${Math.exp(log - power * Math.LN10).toFixed(2)}·10${[...String(power)].map((sign) => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(sign)]).join("")}`;
 }
 
@@ -49,7 +50,7 @@ function bestOf(own, now) {
 function given({ state, model }, now) {
   const z = `z = ${shown(state.z, 2)}`;
   if (isGaussian(state))
-    return `At ${key("z", z)} the blob's height at x is p(x|z,w) = ${height(now.log_likelihood)}, and its log is ln p(x|z,w) = <b>${shown(now.log_likelihood, 4)}</b> nats.`;
+    return `At this one ${key("z", z)} the blob's height at x is p(x|z,w) = ${height(now.log_likelihood)}, and its log is ln p(x|z,w) = <b>${shown(now.log_likelihood, 4)}</b> nats.`;
   const [one, two] = model.decoder.probabilities(state.z);
   const { masses, first, second, covariance, information } = model.corners;
   return (
@@ -62,14 +63,17 @@ const [FEW, MUCH] = [0.05, 0.02]; // of the draws; of the posterior
 
 function weights({ state, draws }, now) {
   const here = draws.bounds[KS.indexOf(state.k)];
-  const counts = `${state.k === 1 ? "This draw counts" : `These ${state.k} draws count`} as ${shown(draws.effective, 1)}; ln of the average weight is ${shown(draws.bound)}.`;
-  const percent = (share) => `${share < 1e-4 ? "less than 0.01" : shown(100 * share, share < 0.1 ? 2 : 0)} %`;
-  const tail = `Of many draws ${percent(draws.share)} count: a few that come seldom carry most of the average. A q nearer to the posterior helps.`;
-  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls. Without it the weights are on average too low by that share.`;
+  const counts =
+    state.k === 1
+      ? `ln of this draw's weight is ${shown(draws.bound)}.`
+      : `These ${state.k} draws are worth ${shown(draws.effective, 1)} equally weighted ones; ln of the average weight is ${shown(draws.bound)}.`;
+  const percent = (share) => (share > 0.9995 ? "Over 99.9 %" : `${shown(100 * share, share < 0.1 ? 2 : 0)} %`);
+  const tail = "A few draws that come seldom carry most of the average, and whether they are among these is luck. A q wide enough to reach all of the posterior helps, even where its gap is larger.";
+  const blind = `${percent(draws.missed)} of the posterior lies where not one draw of q in a million falls. Without draws there the average weight is too low by that share.`;
   const beware = [draws.missed > MUCH && blind, draws.share < FEW && tail].filter(Boolean).join(" ");
   const below = now.log_evidence - here.mean;
   return {
     sticks: beware ? `${counts} <b>Beware:</b> ${beware}` : counts,
-    bounds: `Over 200 repeats with K = ${state.k}: mean ${shown(here.mean)}, ${shown(Math.abs(below))} nats ${below < 0 ? "above" : "below"} ln p(x|w) (standard error ${shown(here.spread / Math.sqrt(REPEATS))}); spread ±${shown(here.spread)}.`,
+    bounds: `Over 200 repeats with K = ${state.k}: mean ${shown(here.mean)}, ${Math.abs(below) < 5e-4 ? "at" : `${shown(Math.abs(below))} nats ${below < 0 ? "above" : "below"}`} ln ${isGaussian(state) ? "p" : "P"}(x|w) (standard error ${shown(here.spread / Math.sqrt(REPEATS))}); spread ±${shown(here.spread)}.`,
   };
 }

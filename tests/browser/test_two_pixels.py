@@ -16,7 +16,8 @@ from tests.browser.conftest import Server
 from tests.browser.test_one_pixel import Sent
 from tests.browser.test_two_pixels_js import check, core
 from tests.waiting import wait_until
-from vae_core.lessons.two_pixels import CORNERS, PLANE, Bernoulli, best_q, corners, gap, reach
+from vae_core.lessons.two_pixels import CORNERS, PLANE, Bernoulli, best_q, corners, gap
+from vae_core.lessons.two_pixels_draws import reach
 
 
 def open_page(page: Page, server: Server, query: str = "") -> None:
@@ -270,7 +271,9 @@ def test_draws_weights_and_bounds(page: Page, server: Server) -> None:
     typed(page, "s,", "0.1")
     expect(words).to_contain_text("Beware")
     expect(words).to_contain_text(
-        "A q nearer to the posterior helps" if numbers(page)["missed"] < 0.02 else "of the posterior lies"
+        "A q wide enough to reach all of the posterior helps"
+        if numbers(page)["missed"] < 0.02
+        else "of the posterior lies"
     )
 
 

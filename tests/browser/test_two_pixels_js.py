@@ -23,16 +23,13 @@ from vae_core.lessons.two_pixels import (
     Q,
     best_q,
     corners,
-    effective_draws,
     elbo,
     gap,
     humps,
-    importance_weighted_bound,
     log_evidence,
-    log_weights,
     posterior,
-    reach,
 )
+from vae_core.lessons.two_pixels_draws import effective_draws, importance_weighted_bound, log_weights, reach
 
 FILES = ("shared/svg", "two_pixels/exact", "two_pixels/numbers")
 GIVEN = {"curves": CURVES, "logit_scale": LOGIT_SCALE}
@@ -44,7 +41,7 @@ NUMBERS = """({ states, given, eps }) => states.map((state) => {
   const logs = logWeights(model.decoder, now.x, now.q, Float64Array.from(eps));
   const best = elbo(model.decoder, now.x, bestGaussian(model.decoder, now.x, exact)).elbo;
   const bound = importanceWeightedBound(logs);
-  const weights = { bound, effective: effectiveDraws(logs), ...reachOf(model.nodes, now.x, now.q) };
+  const weights = { bound, effective: effectiveDraws(logs), ...reachOf(model.decoder, now.x, now.q, now.log_evidence) };
   return { ...now, normaliser: exact.logNormaliser, best, logs: [...logs], ...weights, ...model.corners };
 })"""
 

@@ -99,7 +99,7 @@ def test_train_and_read(
     assert number(found["σ²"][0]) == pytest.approx(variance, rel=1e-3)
     assert number(found["ELBO, nats"][0]) == pytest.approx(known.log_likelihood, abs=0.006)
     assert number(found["KL, nats"][0]) == pytest.approx(known.kl, abs=0.006)
-    assert found["latents in use"][0] == f"{known.active} of 3"
+    assert found["latents above 0.01 nats"][0] == f"{known.active} of 3"
     assert -8 < number(found["ELBO, nats"][1]) - number(found["ELBO, nats"][0]) < 0
     kept = engine.store.run(spec.id)
     assert kept is not None and kept.result is not None  # at drawn z, so near and not the same
@@ -118,5 +118,5 @@ def test_the_network_stands_beside_the_forecast(open_page, engine: Engine, monke
     found = rows(page, 0)
     kept = engine.store.run(spec.id)
     assert kept is not None and kept.result is not None
-    assert found["ELBO, nats, held-out images"][1] == f"{kept.result['held_out']['elbo']:.1f}".replace("-", "−")
+    assert found["ELBO, nats, held-out images"][1] == f"{kept.result['held_out']['elbo']:.2f}".replace("-", "−")
     assert found["latents in use"][0] == "3 of 3"

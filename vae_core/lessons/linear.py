@@ -177,6 +177,11 @@ class Answer:
     vae: LinearVae
     kl_of_each: np.ndarray  # (latent_dim,) falling
 
+    @property
+    def active(self) -> int:
+        """Latents that count as active in a trained run: one in use whose eigenvalue is close to sigma^2 does not."""
+        return int((self.kl_of_each > ACTIVE_KL).sum())
+
 
 def answer(spec: RunSpec, of: Components) -> Answer:
     """For a run with one sigma; `of` are its training images' components. Raises ValueError where it has none."""

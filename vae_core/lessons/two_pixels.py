@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -29,7 +30,6 @@ CHANGE = (-0.8, 0.8)  # b of ln sigma(z) = ln sigma + b tanh z: bounded, or far 
 M, S = (-4.0, 4.0), (0.003, 3.0)  # of q(z|x)
 # Steps of 0.0025: the sharpest posterior within these limits is 0.0033 wide. Beyond 8 the prior has 1e-15.
 REACH, COUNT = 8.0, 6401
-SELDOM = 4.9  # beyond so many s from m not one draw of q in a million falls
 CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 
 
@@ -179,10 +179,13 @@ def posterior(decoder: Decoder, x: np.ndarray) -> Posterior:
 
 
 def humps(of: Posterior, least: float = 0.01) -> np.ndarray:
-    """z of each local maximum of the posterior that is at least `least` times as high as the highest: (n,)."""
+    """z of each local maximum of the posterior that holds at least `least` of it, from valley to valley: (n,)."""
     inner = of.log_density[1:-1]
-    peak = (inner > of.log_density[:-2]) & (inner >= of.log_density[2:])
-    return of.z[1:-1][peak & (inner > of.log_density.max() + math.log(least))]
+    tops = 1 + np.flatnonzero((inner > of.log_density[:-2]) & (inner >= of.log_density[2:]))
+    valleys = [a + int(np.argmin(of.log_density[a:b])) for a, b in pairwise(tops)]
+    mass = np.exp(of.log_density) * of.step
+    held = [mass[a:b].sum() for a, b in pairwise([0, *valleys, len(mass)])]
+    return of.z[[top for top, share in zip(tops, held, strict=True) if share >= least]]
 
 
 def _standard(decoder: Decoder, q: Q) -> tuple[np.ndarray, np.ndarray]:
@@ -267,33 +270,3 @@ def corners(curve: str) -> Corners:
     p = np.exp([log_evidence(decoder, np.array(x)) for x in CORNERS]).reshape(2, 2)
     alone = np.outer(p.sum(1), p.sum(0))
     return Corners(p, float(p[1, 1] - alone[1, 1]), float((p * np.log(p / alone)).sum()))
-
-
-def log_weights(decoder: Decoder, x: np.ndarray, q: Q, eps: np.ndarray) -> np.ndarray:
-    """ln w = ln p(x|z,w) + ln p(z) - ln q(z) at z = m + s eps: (..., K) -> (..., K)."""
-    z = q.m + q.s * np.asarray(eps, np.float64)
-    return log_joint(decoder, x, z) - q.log_prob(z)
-
-
-def importance_weighted_bound(log_weights: np.ndarray) -> np.ndarray:
-    """ln (1/K) sum of w_k over the last axis: (..., K) -> (...). Burda et al. 2016, eq. 8."""
-    return log_sum_exp(log_weights) - math.log(log_weights.shape[-1])
-
-
-def effective_draws(log_weights: np.ndarray) -> np.ndarray:
-    """(sum w)^2 / sum w^2 over the last axis, from 1 to K: how many of the draws count. Kong 1992."""
-    return np.exp(2 * log_sum_exp(log_weights) - log_sum_exp(2 * log_weights))
-
-
-def reach(decoder: Decoder, x: np.ndarray, q: Q) -> tuple[float, float]:
-    """What many draws would show, without a draw: the share of them that counts, E_q[w]^2 / E_q[w^2] where q draws at
-    all, low where the weights have a heavy tail; and the posterior's mass beyond m +- SELDOM s."""
-    z = nodes()
-    joint = log_joint(decoder, x, z)
-    near = np.abs(z - q.m) < SELDOM * q.s
-    if not near.any():  # q falls between two nodes
-        return 1.0, 1.0
-    seen = log_sum_exp(joint[near])
-    squares = log_sum_exp((2 * joint - q.log_prob(z))[near])
-    share = np.exp(2 * seen + math.log(z[1] - z[0]) - squares)
-    return float(share), float(1 - np.exp(seen - log_sum_exp(joint)))
