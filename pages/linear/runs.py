@@ -14,6 +14,7 @@ from pages.shared.learner import learner
 from pages.shared.naming import BADGES
 from pages.shared.numbers import nats
 from pages.shared.run_panel import run_panel, show_ends, show_trouble
+from pages.shared.sections import by_clock
 from pages.shared.stage.show import stage
 from pages.shared.train_link import open_on_train
 from pages.shared.words import Parts
@@ -57,6 +58,7 @@ def show_stage(engine: Engine, name: str, spec: RunSpec, drawn: list[str]) -> No
 def watch(engine: Engine, spec: RunSpec, live: bool, found: Trained | None) -> None:
     """The exact lines, and the training beside them; `live`: drawn again each second; `found`: what it has come to.
     Raises StoreError."""
+    by_clock("linear.watch", live)
 
     @st.fragment(run_every=1.0 if live else None, key="linear.watch")
     def moving() -> None:

@@ -18,12 +18,14 @@ from streamlit import runtime
 from threadpoolctl import threadpool_limits
 
 from pages.shared.ahead import visit_all
+from pages.shared.sections import by_clock, has_clock
 from vae_core.classroom import AHEAD
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
 
 log = logging.getLogger(__name__)
+STATE = "engine_state"  # the fragment
 IDLE_SECONDS = 1.0  # without a visitor, before the engine starts unasked
 
 
@@ -110,12 +112,10 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
     """A line while the workers warm up, a sentence while something is wrong, nothing when all is well. `told`: a stage
     beside it says what is wrong."""
 
-    waiting, watched = bool(engine.state != "ready" or engine.problem), st.session_state.get("engine watched")
-    st.session_state["engine watched"] = waiting
-    if watched and not waiting:
-        st.rerun()  # of all, which ends the clock: a section alone keeps the clocks that are in it
+    waiting = bool(engine.state != "ready" or engine.problem)
+    by_clock(STATE, waiting)
 
-    @st.fragment(run_every=1.0 if waiting else None, key="engine_state")
+    @st.fragment(run_every=1.0 if waiting else None, key=STATE)
     def state() -> None:
         if waiting and engine.state == "ready" and not engine.problem:
             st.rerun()
@@ -138,7 +138,7 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
 def show_new_problem(engine: Engine) -> None:
     """For a part of a page that looks again and again at what the workers do: what went wrong since, unless it is told
     already, and why it may take long."""
-    if not st.session_state.get("engine watched"):
+    if not has_clock(STATE):
         _show_problem(engine)
     if engine.busy:
         st.caption(f":material/hourglass_top: {engine.busy}")

@@ -13,3 +13,17 @@ def run_again(*keys: str) -> None:
     now, what runs again for the control anyway."""
     with suppress(StreamlitAPIException):
         st.rerun(keys)
+
+
+def by_clock(key: str, runs: bool) -> None:
+    """Say before a fragment with this key is drawn whether a clock runs it. Where one did and is to no more, all of the
+    page runs once more, which ends the clock: a section that runs alone keeps the clocks that are in it."""
+    name = f"clock of {key}"
+    ran, st.session_state[name] = st.session_state.get(name), runs
+    if ran and not runs:
+        st.rerun()
+
+
+def has_clock(key: str) -> bool:
+    """What was said of it last."""
+    return bool(st.session_state.get(f"clock of {key}"))

@@ -73,7 +73,7 @@ def test_a_term_opens_where_it_stands(page: Page, server: Server) -> None:
 
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="KL", exact=True)).to_be_focused()
-    expect(meaning).to_contain_text("how far the encoder's q(z|x) is from the prior")
+    expect(meaning).to_contain_text("from the encoder's q(z|x) to the prior")
     page.keyboard.press("Shift+Tab")
     expect(meaning).to_contain_text("Negative log-likelihood")
     page.keyboard.press("Escape")

@@ -119,4 +119,4 @@ def test_the_network_stands_beside_the_forecast(open_page, engine: Engine, monke
     kept = engine.store.run(spec.id)
     assert kept is not None and kept.result is not None
     assert found["ELBO, nats, held-out images"][1] == f"{kept.result['held_out']['elbo']:.2f}".replace("-", "−")
-    assert found["latents in use"][0] == "3 of 3"
+    assert found["latents above 0.01 nats (network: held-out images)"][0] == "3 of 3"

@@ -21,7 +21,7 @@ from vae_core.runs.cluster import worker_count
 from vae_core.runs.dispatch import LOST
 from vae_core.runs.engine import Engine
 
-KILLS, AT_ONCE = 24, 6
+KILLS, AT_ONCE = 12, 6
 
 
 def whole(engine: Engine) -> None:
