@@ -50,7 +50,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     end: tell,
     cancel: () => set(one.told),
   });
-  typed(find("variance"), () => one.variance, set, tell);
+  typed(find("variance"), () => one.variance, set, (variance, way) => variance * 1.1 ** way, tell);
   find("to-best").onclick = () => (set(data.best), tell());
   find("to-one").onclick = () => (set(1), tell());
   for (const name of ["variance", "to-best", "to-one"]) find(name).disabled = data.learned;
@@ -74,26 +74,6 @@ const short = (variance) => String(Number(variance.toPrecision(3)));
 function number(element, value, text) {
   element.dataset.value = value;
   if (element.textContent !== text) element.textContent = text;
-}
-
-// The box follows every move, and what is typed moves the pictures as soon as it is an allowed number.
-function typed(box, variance, set, tell) {
-  const refill = () => (box.value = variance());
-  box.oninput = () => {
-    if (box.checkValidity()) set(Number(box.value));
-  };
-  box.onchange = () => (refill(), tell()); // what was refused goes
-  box.onkeydown = (event) => {
-    const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-    if (event.key === "Enter" && !box.reportValidity()) event.preventDefault();
-    if (!way) return; // every other key is the browser's
-    event.preventDefault();
-    set(variance() * 1.1 ** way);
-    refill();
-  };
-  box.onkeyup = (event) => {
-    if (event.key.startsWith("Arrow")) tell();
-  };
 }
 
 function showNumbers(find, data, variance, now) {

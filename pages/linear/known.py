@@ -27,7 +27,7 @@ SETTINGS = PageSettings(
         "guess": choice(list(GUESSES), None),
     },
 )
-WIDGET = widget("linear", "cut", "svg", "lighting")
+WIDGET = widget("linear", "cut", "svg", "lighting", "typed")
 TOLD = "linear.told"
 
 

@@ -54,7 +54,7 @@ SETTINGS = PageSettings(
         "guess": choice(list(GUESSES), None),
     },
 )
-WIDGET = widget("mse", "sigma", "svg", "canvas", "likelihoods", "lighting")
+WIDGET = widget("mse", "sigma", "svg", "canvas", "likelihoods", "lighting", "typed")
 WORDS = page_words("mse")
 
 

@@ -45,7 +45,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     end: tell,
     cancel: () => set(one.told),
   });
-  typed(find("sigma"), () => one.sigma, set, tell);
+  typed(find("sigma"), () => one.sigma, set, (sigma, way) => sigma + 0.05 * way, tell);
   find("to-best").onclick = () => (set(data.best_sigma), tell());
   find("to-one").onclick = () => (set(1), tell());
   find("again").onclick = () => {
@@ -78,26 +78,6 @@ function number(element, value, text) {
 
 const digits = (value, places) => value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
 const percent = (share) => `${digits(100 * share, 1)} %`;
-
-// The box follows every move, and what is typed moves the pictures as soon as it is an allowed number.
-function typed(box, sigma, set, tell) {
-  const refill = () => (box.value = sigma());
-  box.oninput = () => {
-    if (box.checkValidity()) set(Number(box.value));
-  };
-  box.onchange = () => (refill(), tell()); // what was refused goes
-  box.onkeydown = (event) => {
-    const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-    if (event.key === "Enter" && !box.reportValidity()) event.preventDefault();
-    if (!way) return; // every other key is the browser's
-    event.preventDefault();
-    set(sigma() + 0.05 * way);
-    refill();
-  };
-  box.onkeyup = (event) => {
-    if (event.key.startsWith("Arrow")) tell();
-  };
-}
 
 function showSigma(box, sigma) {
   box.dataset.value = sigma;
