@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import streamlit as st
-from torch import Tensor
 
 from pages.shared.address import PageSettings, choice, whole
 from pages.shared.held_out import choose_image
@@ -18,6 +18,9 @@ from vae_core.lessons.latent import MOST_IMAGES, Codes, held_out_codes
 from vae_core.model import VAE
 from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HELD = ["at an image's code", "at 0"]
 IMAGE_SETTINGS = {

@@ -24,6 +24,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const find = (name) => parentElement.querySelector(`.${name}`);
   hear(one, data);
   const x = scale(VARIANCES.map(Math.log), [FRAME.left, FRAME.right]);
+  const curve = evidenceCurve(data, x); // once: a drag moves along it
 
   const set = (variance) => {
     if (data.learned || !Number.isFinite(variance)) return;
@@ -41,7 +42,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     find("whole").classList.toggle("unsaid", !data.revealed);
     showNumbers(find, data, one.variance, now);
     showBars(find("bars"), data, one.variance, now, x);
-    showEvidence(find("evidence"), data, one.variance, now, x);
+    showEvidence(find("evidence"), data, one.variance, now, x, curve);
   };
 
   draggable(find("bars"), {
@@ -118,21 +119,28 @@ function showBars(svg, data, variance, now, x) {
   svg.setAttribute("aria-valuetext", `σ² ${short(variance)}${data.revealed ? `, ${what}` : ""}`);
 }
 
-function showEvidence(svg, data, variance, now, x) {
+// ln p(x|w) of the best linear VAE over sigma^2, as it is drawn, and its axis.
+function evidenceCurve({ eigenvalues, latents, best }, x) {
   const { left, right, top, bottom } = FRAME;
-  const at = (value) => linearVae(data.eigenvalues, data.latents, value).evidence;
-  const most = at(data.best);
+  const at = (variance) => linearVae(eigenvalues, latents, variance).evidence;
+  const most = at(best);
   const span = 1.2 * (most - at(1));
-  const y = scale([most - span, most + 0.1 * span], [bottom, top]);
-  const height = (value) => clamp(y(value), top, bottom);
-  part(svg, "frame", "rect", { class: "frame", x: left, y: top, width: right - left, height: bottom - top });
-  axis(svg, "x", (tick) => x(Math.log(tick)), TICKS, bottom);
-  axis(svg, "y", y, roundTicks(most - span, most + 0.1 * span), left, (tick) => minus(digits(tick, 0)));
-  part(svg, "name", "text", { x: right, y: bottom + 31, "text-anchor": "end" }, "σ², log scale");
+  const range = [most - span, most + 0.1 * span];
+  const y = scale(range, [bottom, top]);
   const points = Array.from({ length: 161 }, (_, i) => left + ((right - left) * i) / 160)
     .map((place) => [place, y(at(Math.exp(x.invert(place))))])
     .filter(([, place]) => place <= bottom);
-  part(svg, "line", "path", { class: "line", d: path(points) });
+  return { y, ticks: roundTicks(...range), line: path(points) };
+}
+
+function showEvidence(svg, data, variance, now, x, { y, ticks, line }) {
+  const { left, right, top, bottom } = FRAME;
+  const height = (value) => clamp(y(value), top, bottom);
+  part(svg, "frame", "rect", { class: "frame", x: left, y: top, width: right - left, height: bottom - top });
+  axis(svg, "x", (tick) => x(Math.log(tick)), TICKS, bottom);
+  axis(svg, "y", y, ticks, left, (tick) => minus(digits(tick, 0)));
+  part(svg, "name", "text", { x: right, y: bottom + 31, "text-anchor": "end" }, "σ², log scale");
+  part(svg, "line", "path", { class: "line", d: line });
   const best = x(Math.log(data.best));
   part(svg, "best line", "line", { class: "mark", x1: best, x2: best, y1: top, y2: bottom });
   part(svg, "best text", "text", { x: best, y: top - 6, "text-anchor": "middle" }, `best σ² = ${short(data.best)}`);

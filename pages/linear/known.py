@@ -31,7 +31,7 @@ WIDGET = widget("linear", "cut", "svg", "lighting", "typed")
 TOLD = "linear.told"
 
 
-@st.cache_data(show_spinner="Working out the principal components", max_entries=3)
+@st.cache_resource(show_spinner="Working out the principal components", max_entries=3)  # read several times a rerun
 def components(dataset: str) -> Components:
     return linear.known(dataset)
 

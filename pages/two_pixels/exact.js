@@ -195,7 +195,7 @@ function bestGaussian(decoder, x, exact, limits = { m: [-4, 4], s: [0.003, 3] })
     mean += mass * z[i];
     square += mass * z[i] * z[i];
   }
-  const width = (at) => { // a hump's, from its height: of a Gaussian, 1/(height sqrt(2 pi))
+  const width = (at) => { // a hump's, from how sharply it bends at its top
     const i = Math.round((at - z[0]) / step);
     return 1 / Math.sqrt(Math.max((2 * logDensity[i] - logDensity[i - 1] - logDensity[i + 1]) / (step * step), 0.1));
   };
