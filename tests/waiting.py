@@ -14,7 +14,8 @@ SECONDS = 200.0  # a limit for broken code, not for slow machines: beside other 
 
 
 def wait_until(condition: Callable[[], T | None], seconds: float = SECONDS, how: Callable[[], str] = str) -> T:
-    """The first true value of `condition`; where the limit is reached, `how` says what is missing."""
+    """The first true value of `condition`; where the limit is reached, `how` says what is missing. A condition on a
+    browser has to ask it: a page's `url`, and what its events append to, stand still until something does."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"still not so after {seconds} s; {how()}"

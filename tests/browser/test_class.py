@@ -73,7 +73,7 @@ def test_a_class_goes_on_when_the_process_that_leads_is_killed(
     assert after[first] != before[first]
     (proxy,) = [process for process in classroom.family() if process.name() == "haproxy"]
     proxy.kill()
-    wait_until(lambda: not proxy.is_running() or proxy.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not alive([proxy]))
     wait_until(classroom.answers)
 
     # And nothing outlives the one process that keeps them.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.test_one_pixel import numbers, open_page, panel
@@ -59,7 +61,8 @@ def test_a_switch_counts_while_something_is_held(page: Page, server: Server) -> 
     page.keyboard.down("ArrowRight")  # and not let go
     assert numbers(page)["a"] == 0.55
     switch(page, "bernoulli")
-    wait_until(lambda: "a=0.55" in page.url and numbers(page)["a"] == 0.55)
+    expect(page).to_have_url(re.compile("a=0.55"))
+    assert numbers(page)["a"] == 0.55
     page.keyboard.up("ArrowRight")
     other = page.context.new_page()
     open_page(other, server, page.url.split("?")[1])
