@@ -86,9 +86,12 @@ def test_the_clock_of_a_start_ends_with_it_whatever_runs_first(tmp_path: Path) -
 def test_a_page_process_of_a_class_computes_ahead_what_the_first_would_wait_for(tmp_path: Path) -> None:
     slow = {"assumed.forecast.excess_error": 4, "mse.sigma_runs._summary": 5, "latent.new._usual": 1}
 
+    def told() -> str:
+        return urllib.request.urlopen(f"{server.url}/_stcore/metrics").read().decode()
+
     def computed() -> dict[str, int]:
-        told = urllib.request.urlopen(f"{server.url}/_stcore/metrics").read().decode()
-        misses = dict(re.findall(r'cache_lookups_total{cache="pages.(.*?)".*result="miss"} (\d+)', told))
+        """Begun, more exactly: a miss counts before what is missed is there."""
+        misses = dict(re.findall(r'cache_lookups_total{cache="pages.(.*?)".*result="miss"} (\d+)', told()))
         return {name: int(misses.get(name, 0)) for name in slow}
 
     async def look() -> None:
@@ -100,6 +103,7 @@ def test_a_page_process_of_a_class_computes_ahead_what_the_first_would_wait_for(
     server = Server(tmp_path, {AHEAD: "1"}).start()
     try:
         wait_until(lambda: computed() == slow, how=lambda: str(computed()))
+        wait_until(lambda: "\nactive_sessions 0\n" in told(), how=told)  # the last of its visits has ended
         asyncio.run(look())
         assert computed() == slow
     finally:
