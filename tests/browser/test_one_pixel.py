@@ -91,10 +91,11 @@ def test_the_numbers_are_the_cores(page: Page, server: Server, decoder: str, sta
     seen = [numbers(page)]
     assert seen[0].items() >= state.items()
     for name in [*PANELS] + ["second"] * bool(seen[0]["second"]):
-        page.mouse.move(*point(page, name, 0.5))
+        (left, y), (right, _) = point(page, name, 0.02), point(page, name, 0.98)
+        page.mouse.move(left, y)
         page.mouse.down()
         for step in range(8):
-            page.mouse.move(*point(page, name, 0.02 + 0.96 * ((3 * step + 1) % 8) / 7))
+            page.mouse.move(left + (right - left) * ((3 * step + 1) % 8) / 7, y)
             seen.append(numbers(page))
         page.mouse.up()
     assert len({json.dumps(one) for one in seen}) > 20  # x has few places on few levels

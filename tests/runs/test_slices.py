@@ -54,10 +54,10 @@ def test_a_run_set_aside_again_and_again_is_the_same_run(changes: dict[str, obje
 
 
 def test_runs_take_turns_and_end_as_if_alone(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "SLICE_SECONDS", 0.3)
+    monkeypatch.setattr(turns, "SLICE_SECONDS", 0.2)
     all_workers(engine)
     aside, added = counted(monkeypatch, engine.store, "save_slice"), counted(monkeypatch, engine.store, "add_snapshot")
-    specs = [long(seed=200 + n, epochs=160) for n in range(worker_count() + 2)]
+    specs = [long(seed=200 + n, epochs=90) for n in range(worker_count() + 2)]
     for n, spec in enumerate(specs):
         engine.submit(spec, f"learner {n}")
     wait_until(lambda: {spec.id for spec, _ in added} == {spec.id for spec in specs})
