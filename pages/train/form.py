@@ -6,16 +6,15 @@ from functools import lru_cache
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.address import Address
-from pages.shared.learner import learner
 from pages.shared.naming import title
 from pages.shared.sections import run_again
 from pages.shared.train_link import FIELDS, TRAIN_SETTINGS, link_to
 from vae_core.errors import SpecError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs import kept
-from vae_core.runs.forecast import forecast
 from vae_core.runs.store import Store
 from vae_core.spec import SETTINGS, RunSpec
 from vae_core.values import Choice, Real, read
@@ -34,9 +33,9 @@ EXPLAINS = {
 WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260, "decoder": 230}
 
 
-def form(store: Store) -> tuple[dict[str, RunSpec], str, str]:
+def form(store: Store) -> tuple[dict[str, RunSpec], str, DeltaGenerator]:
     """Draw the settings and return the spec of each chosen decoder, in order; none, and a sentence, while a setting is
-    refused; and what a long wish is to others, "" for a short one. Raises StoreError."""
+    refused; and the place among the settings for what these will cost. Raises StoreError."""
     TRAIN_SETTINGS.follow(lambda address: _opened(address, store))
     if st.session_state.pop(GONE, False):
         st.info(
@@ -64,12 +63,9 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str, str]:
             for name in SETTINGS:
                 if name not in ABOVE:
                     _widget(name)
-        specs, refused = chosen_specs()
-        needed, long = forecast(store, list(specs.values()), learner()) if specs else ("", "")
-        if specs:
-            st.caption(f"{needed} {long}")
+        costs = st.container()
     TRAIN_SETTINGS.mirror()
-    return specs, refused, long
+    return *chosen_specs(), costs
 
 
 def explain_anew() -> None:

@@ -1,13 +1,17 @@
 """Train decoders side by side and watch what changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from pages.shared.learner import learner
 from pages.shared.naming import title
 from pages.shared.path import adds, show_next
 from pages.shared.run_panel import run_panel, show_ends, show_trouble, train, trouble_kept
 from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.sections import run_again
 from pages.shared.stage.show import stage
 from pages.shared.tour import show_title
 from pages.shared.train_link import TRAIN_SETTINGS
@@ -16,6 +20,7 @@ from pages.shared.words import show_glossary
 from pages.train.explained import explain
 from pages.train.form import form
 from vae_core.errors import StoreError
+from vae_core.runs.forecast import forecast
 from vae_core.spec import RunSpec
 
 MORE_EPOCHS = 10
@@ -27,6 +32,7 @@ def train_longer(specs: Sequence[RunSpec]) -> None:
         longer = [spec.with_epochs(spec.epochs + MORE_EPOCHS) for spec in specs]
         TRAIN_SETTINGS["epochs"] = longer[0].epochs
         train(longer)
+    run_again("train")
 
 
 def how_much_longer(specs: Sequence[RunSpec]) -> str:
@@ -37,19 +43,31 @@ def how_much_longer(specs: Sequence[RunSpec]) -> str:
 
 def set_units(bits: bool) -> None:
     TRAIN_SETTINGS["units"] = "bits" if bits else "own"
+    run_again("train")
 
 
 @st.fragment(key="train")
 def show() -> None:
-    toolbar = st.container(horizontal=True, vertical_alignment="bottom")
-    try:
-        with toolbar:
-            specs, refused, long = form(engine.store)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with store_needed():
+            specs, refused, costs = form(engine.store)
+        buttons = st.container(horizontal=True, width="content")
+        show_engine_state(engine, told=bool(specs))
+    if refused:
+        st.error(refused, icon=":material/block:")
+    show_runs(specs, buttons, costs)
+
+
+@st.fragment(key="train.runs")
+def show_runs(specs: Mapping[str, RunSpec], buttons: DeltaGenerator, costs: DeltaGenerator) -> None:
+    """What changes as runs begin and end: it is drawn again without the form, for a class has thirty at once."""
+    with store_needed():
+        needed, long = forecast(engine.store, list(specs.values()), learner()) if specs else ("", "")
+        if specs:
+            costs.caption(f"{needed} {long}")
+        with buttons:
             more = how_much_longer(list(specs.values()))
             drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
-            show_engine_state(engine, told=bool(specs))
-        if refused:
-            st.error(refused, icon=":material/block:")
         show_trouble()
         if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
             st.caption(f":material/groups: {long}")
@@ -60,6 +78,13 @@ def show() -> None:
             show_ends(engine.store, lanes)
             if set(drawn) == {"done"}:
                 leads_on(list(specs.values()))
+
+
+@contextmanager
+def store_needed() -> Iterator[None]:
+    """Where runs cannot be read, the section ends with a sentence saying why."""
+    try:
+        yield
     except StoreError as error:
         st.error(str(error), icon=":material/hard_drive:")
         st.stop()
