@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,3 +145,38 @@ def test_numbers_are_kept_to_the_last_bit(store: Store) -> None:
     store.add_snapshot(SPEC, progress(0, numbers=values, curve=[[4, 0.1 + 0.2, 1 / 3]]))
     assert store.history(SPEC.id) == [values]
     assert store.curve(SPEC.id) == [(4, 0.1 + 0.2, 1 / 3)]
+
+
+def test_reading_opens_no_connection_for_each_run_and_sees_what_was_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, opened = sqlite3.connect, []
+
+    def counted(*of: Any, **how: Any) -> sqlite3.Connection:
+        opened.append(of)
+        return connect(*of, **how)
+
+    store.queue(SPEC)
+    other = Store(store.folder)  # as another process has it
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    for step in range(20):
+        other.set_message(SPEC.id, str(step))
+        assert found(store, SPEC).message == str(step)
+    written = len(opened)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(lambda _: store.run(SPEC.id), range(200)))
+    assert written <= 21 and len(opened) - written <= 3
+
+
+def test_a_database_put_in_its_place_is_read(store: Store, tmp_path: Path) -> None:
+    store.queue(SPEC)
+    assert found(store, SPEC).status == "queued"
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{store.path}{suffix}").rename(tmp_path / f"away{suffix}")
+    with pytest.raises(StoreError, match="No such file"):
+        store.run(SPEC.id)
+    other = Store(tmp_path / "other")
+    other.queue(replace(SPEC, seed=1))
+    sql(other, "PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(other.path, store.path)
+    assert store.run(SPEC.id) is None and store.run(replace(SPEC, seed=1).id) is not None

@@ -142,7 +142,7 @@ print(len(store.pictures(spec.id, 0)["mean"]), store.weights_path(spec.id).stat(
 
 def test_a_store_locked_by_another_program_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: connect(path, timeout=0.05))
+    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout, **how: connect(path, timeout=0.05, **how))
     with closing(connect(store.path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked") as raised:
