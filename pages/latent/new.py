@@ -23,7 +23,7 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
         draw = settings.number("draw", "Draw number", width=170, help="Same number, same z.")
     usual = _usual(run.spec.id, id(run.vae), run)
     prior, aggregate = st.columns(2)
-    from_prior, from_aggregate = draw_new(run.vae, run.data, run.codes, N, draw)
+    from_prior, from_aggregate = _drawn(run.spec.id, id(run.vae), draw, run)
     with prior:
         _show(run, "the prior", from_prior)
     with aggregate:
@@ -62,6 +62,12 @@ def _show(run: LatentRun, name: str, found: NewImages) -> None:
         f"Root mean squared difference a pixel between mean and nearest training image: {differences}. "
         f"ln p(z) under the prior, averaged over the {N}: {nats(found.log_prior)} nats."
     )
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _drawn(spec_id: str, loaded: int, draw: int, _run: LatentRun) -> tuple[NewImages, NewImages]:
+    """Two times all training images are gone through; a class looks at draw 0."""
+    return draw_new(_run.vae, _run.data, _run.codes, N, draw)
 
 
 @st.cache_resource(max_entries=12, show_spinner="Looking for nearest training images")
