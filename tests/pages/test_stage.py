@@ -6,6 +6,7 @@ import io
 import json
 import re
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from pages.shared.stage import route
 from pages.shared.stage.answer import answer, pixel
 from pages.shared.stage.show import _looks
 from tests.pages.conftest import ROOT
@@ -114,6 +116,28 @@ def test_who_waits_is_told_its_place(store: Store) -> None:
     store.begin(first.id, 0)
     run = told(store, **{second.id: -1})[0]["runs"][second.id]
     assert (run["in_line"], run["training"]) == (1, 1)  # next, and not starting: a worker has the other
+
+
+def test_a_class_that_asks_for_the_same_is_answered_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = small(epochs=1)
+    keep(store, spec)
+    worked_out: list[dict[str, int]] = []
+
+    def counted(store: Store, asked: dict[str, int], problem: str) -> bytes:
+        worked_out.append(asked)
+        return answer(store, asked, problem)
+
+    monkeypatch.setattr(route, "answer", counted)
+    new, seen = ((spec.id, -1),), ((spec.id, spec.total_steps),)
+    with ThreadPoolExecutor(8) as pool:
+        same = {*pool.map(lambda _: route.told_once(store, new, store.news.version, "", 0), range(30))}
+    assert (same, worked_out) == ({answer(store, dict(new))}, [dict(new)])
+    assert route.told_once(store, seen, store.news.version, "", 0) == answer(store, dict(seen))
+    changed = route.told_once(store, new, store.news.version, "The disk is full.", 0)
+    assert changed == answer(store, dict(new), "The disk is full.")
+    route.told_once(store, new, store.news.version + 1, "", 0)
+    route.told_once(store, new, store.news.version, "", 1)
+    assert worked_out == [dict(one) for one in (new, seen, new, new, new)]
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
