@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pages.shared.ahead import MORE
 from tests.benchmarks.bench_kills import KINDS, left_behind, soak_and_kill
@@ -81,6 +82,30 @@ def test_the_clock_of_a_start_ends_with_it_whatever_runs_first(tmp_path: Path) -
         server.stop()
     assert began
     assert not left
+
+
+def test_what_becomes_of_runs_is_drawn_without_the_form(server: Server) -> None:
+    """(Thirty pages of a class hear of it at one moment.)"""
+
+    async def tell_and_change() -> None:
+        visitor = Visitor(server.url)
+        await visitor.open()
+        await visitor.go("train", "dataset=digits&hidden=8&epochs=2")
+        visitor.hold_clocks()
+        drawn = lambda: {name: visitor.find(name).run for name in ("train.seed", "Train")}
+        stage = lambda: visitor.stage() or pytest.fail("there is no stage")
+        before, (first, given) = drawn(), stage()
+        await visitor.tell(first, "moved", ["running", "", ""])
+        after = drawn()
+        assert after["train.seed"] == before["train.seed"]
+        assert after["Train"] != before["Train"] and stage()[0].run != first.run
+        await visitor.change(visitor.find("train.seed"), 5)
+        assert len({*drawn().values()} | {*after.values()}) == 3  # all of it anew
+        assert stage()[1]["subject"] != given["subject"]
+        assert visitor.exceptions == []
+        await visitor.close()
+
+    asyncio.run(tell_and_change())
 
 
 def test_a_page_process_of_a_class_computes_ahead_what_the_first_would_wait_for(tmp_path: Path) -> None:

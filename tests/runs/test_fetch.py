@@ -30,7 +30,10 @@ def silent(offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def test_downloads_that_hang_hold_no_worker(silent: Engine, offline: Path) -> None:
     wait_until_whole(silent)
     info = DATASETS["mnist_full"]
-    stuck = [RunSpec(dataset="mnist_full", hidden=(8,), epochs=1, batch_size=1000, seed=seed) for seed in range(2 * worker_count())]
+    stuck = [
+        RunSpec(dataset="mnist_full", hidden=(8,), epochs=1, batch_size=1000, seed=seed)
+        for seed in range(2 * worker_count())
+    ]
     for spec in stuck:
         silent.submit(spec, "ann")
     told = lambda: [get(silent, spec).message for spec in stuck]
