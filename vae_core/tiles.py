@@ -27,7 +27,7 @@ def png(images: np.ndarray, columns: int = 6) -> bytes:
     return _png(sheet.tobytes(), *sheet.shape)
 
 
-@lru_cache(maxsize=512)  # pages show the same pictures again and again; a large sheet takes some 30 kB here
+@lru_cache(maxsize=128)  # pages show the same pictures again and again; a large sheet takes some 30 kB here
 def _png(sheet: bytes, height: int, width: int) -> bytes:
     """An 8-bit grey PNG. Its three chunks: W3C, Portable Network Graphics (Third Edition), sections 5 and 11."""
     lines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter: 0, none

@@ -14,7 +14,7 @@ from vae_core.lessons.assumed_noise import noise
 QUIET = "#888888"
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False)
 def show_noise(code: LossCode) -> None:
     found, drawn = meaning(code), noise(code)
     share = f"{drawn.inside:.1%}".replace("%", " %")

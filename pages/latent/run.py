@@ -56,7 +56,7 @@ def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
     return runs
 
 
-@st.cache_resource(max_entries=12, show_spinner="Encoding the held-out images")
+@st.cache_resource(max_entries=16, show_spinner="Encoding the held-out images")
 def _codes(spec_id: str, loaded: int, _vae: VAE, _data: Dataset) -> Codes:
     codes = held_out_codes(_vae, _data)
     return replace(codes, x=_kept(sha256(codes.x.numpy().data).hexdigest(), codes.x))

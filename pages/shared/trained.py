@@ -151,7 +151,7 @@ def vae_of(spec: RunSpec, store: Store) -> VAE:
     return _load(spec.canonical_json, run.step if run else 0, store)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Loading the decoder")
+@st.cache_resource(max_entries=16, show_spinner="Loading the decoder")  # all that ship, and some of a class's own
 def _load(canonical_json: str, step: int, _store: Store) -> VAE:
     from vae_core.checkpoint import load_vae
 
@@ -176,7 +176,7 @@ def offer_again(spec: RunSpec, error: CheckpointError, engine: Engine) -> None:
         st.switch_page(TRAIN, query_params=link_to([spec]))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the images")
+@st.cache_resource(max_entries=3, show_spinner="Reading the images")  # those that ship
 def data_of(dataset: str) -> Dataset:
     """A run's data set. Raises DataError, a sentence for the page."""
     return load_dataset(dataset)
