@@ -140,6 +140,7 @@ class Store(Files):
 
     def _reader(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
+        db.execute("PRAGMA cache_size = -256")  # kB; it would keep 2 MB each of pictures that were sent
         db.row_factory = sqlite3.Row
         db.text_factory = lambda text: text.decode(errors="replace")  # damage in a cell is for its reader to find
         return db
