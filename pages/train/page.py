@@ -48,9 +48,8 @@ def set_units(bits: bool) -> None:
 
 @st.fragment(key="train")
 def show() -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        with store_needed():
-            specs, refused, costs = form(engine.store)
+    with store_needed(), st.container(horizontal=True, vertical_alignment="bottom"):
+        specs, refused, costs = form(engine.store)
         buttons = st.container(horizontal=True, width="content")
         show_engine_state(engine, told=bool(specs))
     if refused:

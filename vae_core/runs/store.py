@@ -49,9 +49,7 @@ class Store(Files):
                 self._open_or_begin_anew()
             # Were nobody else to have the file open, SQLite would fold its log back at every close: 13 ms, not 1.
             self._held = sqlite3.connect(self.path, check_same_thread=False)
-            self._readers: deque[tuple[int, sqlite3.Connection]] = (
-                deque()
-            )  # that nobody reads by now, and of which file
+            self._readers = deque[tuple[int, sqlite3.Connection]]()  # that nobody reads by now, and of which file
             self._heard = 0  # up to which change `hear` has told
             self._seen = -1  # SQLite's own count, which tells whether anybody has written
             self.hear()
