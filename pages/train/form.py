@@ -22,8 +22,9 @@ from vae_core.values import Choice, Real, read
 FIRST = ("latent_dim", "beta", "mc_samples", "epochs", "seed", "binarize")
 ABOVE = ("dataset", "likelihood", *FIRST)
 GONE = "train.gone"  # in this visitor's session: the link names a run that was removed
-EXPLAINED = "train.explained"  # the fragment below the stage, and the settings that it is about
-EXPLAINS = {
+# Fragments: the form is drawn once, and what a setting changes is drawn again without it.
+DECODERS, RUNS, EXPLAINED = "train.which", "train.runs", "train.explained"
+EXPLAINS = {  # the settings that decoders are named by, or that the words below the stage are about
     "dataset",
     "binarize",
     "dequantize",
@@ -33,9 +34,8 @@ EXPLAINS = {
 WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260, "decoder": 230}
 
 
-def form(store: Store) -> tuple[dict[str, RunSpec], str, DeltaGenerator]:
-    """Draw the settings and return the spec of each chosen decoder, in order; none, and a sentence, while a setting is
-    refused; and the place among the settings for what these will cost. Raises StoreError."""
+def form(store: Store) -> DeltaGenerator:
+    """Draw the settings and return the place among them for what these will cost. Raises StoreError."""
     TRAIN_SETTINGS.follow(lambda address: _opened(address, store))
     if st.session_state.pop(GONE, False):
         st.info(
@@ -43,17 +43,8 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str, DeltaGenerator]:
             icon=":material/history:",
         )
     _widget("dataset", label_visibility="collapsed")
-    chosen = len(TRAIN_SETTINGS["decoders"])
-    with st.popover(f"{chosen} decoder{'s' * (chosen != 1)}", icon=":material/stacked_line_chart:"):
-        st.pills(
-            "Decoders, p(x|z,w)",
-            list(LIKELIHOODS),
-            selection_mode="multi",
-            format_func=_called,
-            wrap=True,
-            on_change=explain_anew,
-            **TRAIN_SETTINGS.keep("decoders"),
-        )
+    with st.container(width="content"):
+        choose_decoders()
     with st.popover("Settings", icon=":material/tune:", width="content"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             for name in FIRST:
@@ -63,13 +54,30 @@ def form(store: Store) -> tuple[dict[str, RunSpec], str, DeltaGenerator]:
             for name in SETTINGS:
                 if name not in ABOVE:
                     _widget(name)
-        costs = st.container()
-    TRAIN_SETTINGS.mirror()
-    return *chosen_specs(), costs
+        return st.container()
 
 
-def explain_anew() -> None:
-    run_again("train", EXPLAINED)
+@st.fragment(key=DECODERS)
+def choose_decoders() -> None:
+    chosen = len(TRAIN_SETTINGS["decoders"])
+    with st.popover(f"{chosen} decoder{'s' * (chosen != 1)}", icon=":material/stacked_line_chart:"):
+        st.pills(
+            "Decoders, p(x|z,w)",
+            list(LIKELIHOODS),
+            selection_mode="multi",
+            format_func=_called,
+            wrap=True,
+            on_change=named_anew,
+            **TRAIN_SETTINGS.keep("decoders"),
+        )
+
+
+def named_anew() -> None:
+    run_again(DECODERS, RUNS, EXPLAINED)
+
+
+def set_anew() -> None:
+    run_again(RUNS)
 
 
 def _called(key: str) -> str:
@@ -86,8 +94,7 @@ def _name(dataset: str, key: str, settings: tuple[tuple[str, Any], ...]) -> str:
 def _widget(name: str, **look: Any) -> None:
     about, rule, kept = SETTINGS[name], SETTINGS[name].rule, TRAIN_SETTINGS.keep(name)
     how: dict[str, Any] = {"help": about.help, "width": WIDTHS.get(name, 140), **look}
-    if name in EXPLAINS:
-        how["on_change"] = explain_anew
+    how["on_change"] = named_anew if name in EXPLAINS else set_anew
     if isinstance(rule, Choice):
         st.selectbox(about.label, list(rule.options), format_func=rule.called, **how, **kept)
     elif isinstance(rule, Real):
@@ -97,7 +104,7 @@ def _widget(name: str, **look: Any) -> None:
 
 
 def chosen_specs() -> tuple[dict[str, RunSpec], str]:
-    """As `form` returns them."""
+    """The spec of each chosen decoder, in order; none, and a sentence, while a setting is refused."""
     chosen = [key for key in LIKELIHOODS if key in TRAIN_SETTINGS["decoders"]]
     if not chosen:
         return {}, "Choose at least one decoder to train."

@@ -1,6 +1,6 @@
 """Train decoders side by side and watch what changes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -18,7 +18,7 @@ from pages.shared.train_link import TRAIN_SETTINGS
 from pages.shared.trained import leads_on
 from pages.shared.words import show_glossary
 from pages.train.explained import explain
-from pages.train.form import form
+from pages.train.form import RUNS, chosen_specs, form
 from vae_core.errors import StoreError
 from vae_core.runs.forecast import forecast
 from vae_core.spec import RunSpec
@@ -49,17 +49,19 @@ def set_units(bits: bool) -> None:
 @st.fragment(key="train")
 def show() -> None:
     with store_needed(), st.container(horizontal=True, vertical_alignment="bottom"):
-        specs, refused, costs = form(engine.store)
+        costs = form(engine.store)
         buttons = st.container(horizontal=True, width="content")
-        show_engine_state(engine, told=bool(specs))
+        show_engine_state(engine, told=True)
+    show_runs(buttons, costs)
+
+
+@st.fragment(key=RUNS)
+def show_runs(buttons: DeltaGenerator, costs: DeltaGenerator) -> None:
+    """What changes with the settings, and as runs begin and end."""
+    specs, refused = chosen_specs()
+    TRAIN_SETTINGS.mirror()
     if refused:
         st.error(refused, icon=":material/block:")
-    show_runs(specs, buttons, costs)
-
-
-@st.fragment(key="train.runs")
-def show_runs(specs: Mapping[str, RunSpec], buttons: DeltaGenerator, costs: DeltaGenerator) -> None:
-    """What changes as runs begin and end: it is drawn again without the form, for a class has thirty at once."""
     with store_needed():
         needed, long = forecast(engine.store, list(specs.values()), learner()) if specs else ("", "")
         if specs:

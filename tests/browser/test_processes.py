@@ -63,15 +63,15 @@ def test_the_clock_of_a_start_ends_with_it_whatever_runs_first(tmp_path: Path) -
     async def change_until_warm() -> tuple[bool, dict[str, float]]:
         visitor = Visitor(server.url)
         await visitor.open()
-        await visitor.go("train")
+        await visitor.go("assumed")
         began = bool(visitor.clocks)
         visitor.hold_clocks()  # a control runs its section before the clock does
         deadline = time.monotonic() + SECONDS
         while any("warming up" in str(node.proto) for node in visitor.nodes.values()):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)  # else the workers come to nothing
-            seed = visitor.find("train.seed")
-            await visitor.change(seed, (visitor.value(seed) + 1) % 100)
+            latents = visitor.find("assumed.latent_dim")
+            await visitor.change(latents, visitor.value(latents) % 20 + 1)
         await visitor.close()
         return began, visitor.clocks
 
@@ -84,8 +84,8 @@ def test_the_clock_of_a_start_ends_with_it_whatever_runs_first(tmp_path: Path) -
     assert not left
 
 
-def test_what_becomes_of_runs_is_drawn_without_the_form(server: Server) -> None:
-    """(Thirty pages of a class hear of it at one moment.)"""
+def test_the_form_of_train_is_drawn_once_whatever_becomes_of_runs_and_settings(server: Server) -> None:
+    """(Thirty pages of a class hear of runs at one moment.)"""
 
     async def tell_and_change() -> None:
         visitor = Visitor(server.url)
@@ -99,9 +99,13 @@ def test_what_becomes_of_runs_is_drawn_without_the_form(server: Server) -> None:
         after = drawn()
         assert after["train.seed"] == before["train.seed"]
         assert after["Train"] != before["Train"] and stage()[0].run != first.run
-        await visitor.change(visitor.find("train.seed"), 5)
-        assert len({*drawn().values()} | {*after.values()}) == 3  # all of it anew
-        assert stage()[1]["subject"] != given["subject"]
+        for name, value, which in (("train.seed", 5, False), ("train.sigma", 0.5, True)):
+            chosen, (_, given) = visitor.find("train.decoders"), stage()
+            await visitor.change(visitor.find(name), value)
+            assert drawn()["train.seed"] == before["train.seed"]
+            assert drawn()["Train"] > after["Train"] and stage()[1]["subject"] != given["subject"]
+            assert (visitor.find("train.decoders").run > chosen.run) == which
+        assert any("σ = 0.5" in option for option in visitor.find("train.decoders").options)
         assert visitor.exceptions == []
         await visitor.close()
 

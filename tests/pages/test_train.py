@@ -108,10 +108,7 @@ def test_the_default_trains_black_and_white_pixels(open_page, engine: Engine) ->
     page.selectbox(key="train.binarize").set_value("none").run()
     assert "a loss here, not ln p: grey pixels" in text(page)
     assert page.query_params["binarize"] == "none"
-    page.text_input(key="train.hidden").set_value("8").run()
-    page.selectbox(key="train.dataset").set_value("digits").run()
-    page.number_input(key="train.epochs").set_value(1).run()
-    press(page, "Train")
+    press(open_page("train", binarize="none", hidden="8", dataset="digits", epochs="1"), "Train")
     for run in engine.store.unfinished():
         assert run.spec.binarize == "none"
         finish(engine, run.id)
