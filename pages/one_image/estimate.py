@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
+import pandas as pd
 import streamlit as st
 
 from pages.shared.address import PageSettings
-from pages.shared.figures import COLOURS, QUIET, readable
+from pages.shared.figures import COLOURS, QUIET, VEGA_TEXT
 from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
 from vae_core.lessons.one_image import MOST_DRAWS, Estimate, running
 from vae_core.spec import RunSpec
+
+TICKS = [digit * 10.0**power for power in range(-4, 6) for digit in (1, 2, 5)]  # of an axis that may span no decade
 
 
 def choose_draws(settings: PageSettings, drawn_again: Callable[[], None]) -> None:
@@ -37,7 +39,7 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     bound = "−BCE − KL" if spec.loss_only else "ELBO"
     error = f" ± {found.error:.2f}" if len(found.log_probs) > 1 else ""
     st.markdown(f"**{title(spec)}** {badge(spec)}")
-    _draw(found.log_probs.tobytes(), spec.likelihood, title(spec), term)
+    _draw(spec, found.log_probs, term)
     st.markdown(
         f"| the terms | nats |\n|:--|--:|\n| {term}, each | {listed(found.log_probs)} |\n"
         f"| their mean | **{nats(found.mean, 2)}**{error} |\n| −\u00a0KL(q‖p(z)) | **−\u00a0{found.kl:.2f}** |\n"
@@ -49,17 +51,56 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     )
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _draw(log_probs: bytes, likelihood: str, name: str, term: str) -> None:
-    """Kept by the bytes of what it draws, (L,) float64: to build a chart takes longer than all else on the page."""
-    values = np.frombuffer(log_probs)
-    st.plotly_chart(
-        readable(estimate_chart(values, *running(values), COLOURS[likelihood], term)),
-        key=f"one_image.chart {likelihood}",
-        config={"displayModeBar": False},
-        alt=f"{term} of {len(values)} draws under {name}, their running mean, and its standard error, which falls as "
-        "one over the square root of the number of draws.",
-    )
+def _draw(spec: RunSpec, values: np.ndarray, term: str) -> None:
+    """Above: each draw and the running mean with its standard error. Below: that error against the draws, log-log."""
+    rows, name, colour = charted(values), title(spec), {"color": COLOURS[spec.likelihood]}
+    dots = {"type": "point", "filled": True, "size": 16, "opacity": 0.5 if len(rows) <= 200 else 0.2, **colour}
+    above = [
+        _layer({"type": "area", "opacity": 0.35, **colour}, _axis("low")),
+        _layer(dots, _axis("draw")),
+        _layer({"type": "line", "strokeWidth": 3, **colour}, _axis("mean")),
+    ]
+    above[0]["encoding"]["y2"] = {"field": "high"}
+    error = lambda field: _axis(field, values=TICKS) | {"scale": {"type": "log", "nice": False}}
+    below = [
+        _layer({"type": "rule", "strokeDash": [4, 3], "color": QUIET}, error("first")),
+        _layer({"type": "line", "point": {"size": 12, **colour}, **colour}, error("error"), "L, draws so far"),
+    ]
+    below[0]["encoding"] |= {"x": {"datum": 1}, "x2": {"datum": MOST_DRAWS}, "y2": {"field": "last"}}
+    below[0]["transform"] = [{"filter": "datum.L === 1"}]  # once, not for each draw
+    alt = f"{term} of {len(rows)} draws under {name}, and their running mean with its standard error."
+    _chart(f"{term}, nats", rows[["L", "draw", "mean", "low", "high"]], above, f"draws {spec.likelihood}", alt)
+    alt = f"The standard error under {name}, which falls as one over the square root of the number of draws."
+    _chart("standard error, nats", rows[["L", "error", "first", "last"]], below, f"error {spec.likelihood}", alt)
+
+
+def charted(values: np.ndarray) -> pd.DataFrame:
+    """The draws (L,), and after each of them the mean of those so far, where its standard error begins and ends, and
+    the error itself; with the ends of the line on which the last error lies and falls as 1/√L."""
+    mean, error = running(values)
+    error[error == 0] = np.nan  # all draws alike: no place on a log axis
+    first, last = error[-1] * np.sqrt(len(values) / np.array([1, MOST_DRAWS]))
+    rows = {"L": np.arange(1, len(values) + 1), "draw": values, "mean": mean, "low": mean - error, "high": mean + error}
+    return pd.DataFrame(rows | {"error": error, "first": first, "last": last}, dtype="float32")
+
+
+def _axis(field: str, **ticks: Any) -> dict[str, Any]:
+    """Of nats, as wide as in the chart above or below."""
+    axis = {"minExtent": 50, "maxExtent": 50, "tickCount": 5, "format": ",.6~g", **ticks}
+    return {"field": field, "type": "quantitative", "title": None, "axis": axis, "scale": {"zero": False}}
+
+
+def _layer(mark: dict[str, Any], y: dict[str, Any], x: str | None = None) -> dict[str, Any]:
+    """Over the number of draws, which has the same ends in every chart; `x` is its title."""
+    scale = {"type": "log", "domain": [0.9, 1.1 * MOST_DRAWS], "nice": False}
+    along = {"field": "L", "type": "quantitative", "title": x, "scale": scale, "axis": {"values": [1, 10, 100, 1000]}}
+    tooltip = [{"field": "L"}, {"field": y["field"], "format": ",.2f"}]
+    return {"mark": mark, "encoding": {"x": along, "y": y, "tooltip": tooltip}}
+
+
+def _chart(heading: str, rows: pd.DataFrame, layer: list[dict[str, Any]], key: str, alt: str) -> None:
+    named = {"title": {"text": heading, "anchor": "start", "fontSize": 12, "fontWeight": "normal", "offset": 6}}
+    st.vega_lite_chart(rows, named | {"layer": layer} | VEGA_TEXT, height=200, key=f"one_image.{key}", alt=alt)
 
 
 def listed(values: np.ndarray) -> str:
@@ -68,43 +109,3 @@ def listed(values: np.ndarray) -> str:
     if len(values) > 4:
         shown_values.insert(3, "…")
     return ", ".join(shown_values)
-
-
-def estimate_chart(values: np.ndarray, means: np.ndarray, errors: np.ndarray, colour: str, term: str) -> go.Figure:
-    """Above: each draw and the running mean with its standard error. Below: that error against the draws, log-log."""
-    number = len(values)
-    count = np.arange(1, number + 1)
-    some = np.unique(np.geomspace(1, number, 120).round().astype(int)) - 1  # enough points for a line on a log axis
-    some_errors = some[some > 0]
-    at, error = count[some_errors], errors[some_errors]
-    mean = means[some_errors]
-    layout = {
-        "height": 300,
-        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
-        "showlegend": False,  # the words above say what is what, and a small screen has no room
-        "xaxis": {"type": "log", "range": [-0.05, math.log10(MOST_DRAWS) + 0.05], "anchor": "y2", "dtick": 1}
-        | {"title": {"text": "L, draws so far"}},
-        "yaxis": {"domain": [0.46, 1], "title": {"text": f"{term}, nats"}},
-        "yaxis2": {"domain": [0, 0.36], "type": "log", "title": {"text": "standard error, nats"}, "dtick": 1},
-    }
-    traces = [
-        {"x": count, "y": values, "mode": "markers", "name": "each draw"}
-        | {"marker": {"color": colour, "size": 4, "opacity": 0.5 if number <= 200 else 0.2}},
-        {"x": np.concatenate([at, at[::-1]]), "y": np.concatenate([mean + error, (mean - error)[::-1]])}
-        | {"fill": "toself", "fillcolor": colour, "opacity": 0.35, "line": {"width": 0}, "hoverinfo": "skip"},
-        {"x": count[some], "y": means[some], "mode": "lines", "name": "running mean"}
-        | {"line": {"color": colour, "width": 3}},
-        {"x": at, "y": error, "mode": "lines+markers", "yaxis": "y2", "name": "standard error"}
-        | {"line": {"color": colour}, "marker": {"size": 4}},
-    ]
-    if number > 1 and errors[-1] > 0:
-        ends = np.array([1, MOST_DRAWS])
-        falling = {
-            "x": ends,
-            "y": errors[-1] * np.sqrt(number / ends),
-            "mode": "lines",
-            "yaxis": "y2",
-            "name": "∝ 1/√L",
-        }
-        traces.append(falling | {"line": {"color": QUIET, "dash": "dash"}})
-    return go.Figure([go.Scatter(trace) for trace in traces], layout)

@@ -116,7 +116,7 @@ def test_picking_answers_in_the_browser_and_tells_the_server_on_release(page: Pa
 
     page.on("websocket", connected)
     open_image(page, server)
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(6)
     source = page.locator(".source svg")
     source.scroll_into_view_if_needed()
     box = source.bounding_box()
@@ -238,9 +238,9 @@ def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
     open_image(page, server, "L=1000")
-    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(6)
     assert page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0
-    chart = page.locator(".js-plotly-plot").first  # what is drawn again, and where that is seen, share a screen
+    chart = page.get_by_test_id("stVegaLiteChart").first  # what is drawn again, and where that is seen, share a screen
     page.get_by_role("button", name="Draw again").evaluate("one => one.scrollIntoView({ block: 'start' })")
     assert (box := chart.bounding_box()) and box["y"] + box["height"] < 800
     for one in page.locator(".pixel-map .panel").all():
