@@ -216,13 +216,14 @@ class Nearest:
 def nearest_training(vae: VAE, data: Dataset, images: Tensor) -> Nearest:
     """Of all training images, as the model sees them, the one nearest to each of `images` (n, n_pixels)."""
     feed = Feed(vae.spec, data)
-    best = torch.full((len(images),), torch.inf)
+    wide = images.double()  # in which a matrix product finds the nearest one, ten times as fast as differences
+    best = torch.full((len(images),), torch.inf, dtype=torch.float64)
     found = torch.zeros_like(images)
     for x in feed.part(feed.train_part):
-        distance, row = torch.cdist(images, x, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
+        distance, row = torch.cdist(wide, x.double(), compute_mode="use_mm_for_euclid_dist").min(dim=1)
         closer = distance < best
         best[closer], found[closer] = distance[closer], x[row[closer]]
-    return Nearest(found, (best / math.sqrt(images.shape[1])).double().numpy())
+    return Nearest(found, (wide - found).square().mean(dim=1).sqrt().numpy())
 
 
 def usual_distance(vae: VAE, data: Dataset, codes: Codes, most: int = 200) -> float:
