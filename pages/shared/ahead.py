@@ -11,14 +11,18 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
+from vae_core.shipped import SPECS
+
 log = logging.getLogger(__name__)
 LONGEST = 120.0  # seconds for a page, on a machine that trains
 BREATH = 0.2  # between two pages: visitors come first
 
 
 # What takes the better part of a second the first time, and is not on a page's first screen.
-MORE = [("mse", "guess=skip"), ("compare", "guess=skip"), ("latent", "view=new")]
+MORE = [("mse", "guess=skip"), ("compare", "guess=skip")]
 MORE += [("assumed", f"loss={loss}") for loss in ("absolute", "bce_grey", "bce_binary")]
+MORE += [("experiments", f"experiment={name}&{name}=skip") for name in ("floor", "grey", "sigma")]
+MORE += [("latent", f"view={view}&decoder={decoder}") for view in ("image", "compare", "new") for decoder in SPECS]
 
 
 def visit_all() -> None:
