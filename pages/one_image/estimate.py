@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from pages.shared.address import PageSettings
@@ -69,19 +69,20 @@ def _draw(spec: RunSpec, values: np.ndarray, term: str) -> None:
     below[0]["encoding"] |= {"x": {"datum": 1}, "x2": {"datum": MOST_DRAWS}, "y2": {"field": "last"}}
     below[0]["transform"] = [{"filter": "datum.L === 1"}]  # once, not for each draw
     alt = f"{term} of {len(rows)} draws under {name}, and their running mean with its standard error."
-    _chart(f"{term}, nats", rows[["L", "draw", "mean", "low", "high"]], above, f"draws {spec.likelihood}", alt)
+    _chart(f"{term}, nats", rows.select(["L", "draw", "mean", "low", "high"]), above, f"draws {spec.likelihood}", alt)
     alt = f"The standard error under {name}, which falls as one over the square root of the number of draws."
-    _chart("standard error, nats", rows[["L", "error", "first", "last"]], below, f"error {spec.likelihood}", alt)
+    _chart("standard error, nats", rows.select(["L", "error", "first", "last"]), below, f"error {spec.likelihood}", alt)
 
 
-def charted(values: np.ndarray) -> pd.DataFrame:
+def charted(values: np.ndarray) -> pa.Table:
     """The draws (L,), and after each of them the mean of those so far, where its standard error begins and ends, and
     the error itself; with the ends of the line on which the last error lies and falls as 1/√L."""
     mean, error = running(values)
     error[error == 0] = np.nan  # all draws alike: no place on a log axis
     first, last = error[-1] * np.sqrt(len(values) / np.array([1, MOST_DRAWS]))
     rows = {"L": np.arange(1, len(values) + 1), "draw": values, "mean": mean, "low": mean - error, "high": mean + error}
-    return pd.DataFrame(rows | {"error": error, "first": first, "last": last}, dtype="float32")
+    rows |= {"error": error, "first": np.full(len(values), first), "last": np.full(len(values), last)}
+    return pa.table({name: column.astype("float32") for name, column in rows.items()})
 
 
 def _axis(field: str, **ticks: Any) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _layer(mark: dict[str, Any], y: dict[str, Any], x: str | None = None) -> dic
     return {"mark": mark, "encoding": {"x": along, "y": y, "tooltip": tooltip}}
 
 
-def _chart(heading: str, rows: pd.DataFrame, layer: list[dict[str, Any]], key: str, alt: str) -> None:
+def _chart(heading: str, rows: pa.Table, layer: list[dict[str, Any]], key: str, alt: str) -> None:
     named = {"title": {"text": heading, "anchor": "start", "fontSize": 12, "fontWeight": "normal", "offset": 6}}
     st.vega_lite_chart(rows, named | {"layer": layer} | VEGA_TEXT, height=200, key=f"one_image.{key}", alt=alt)
 

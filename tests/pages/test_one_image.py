@@ -180,7 +180,7 @@ def test_an_unknown_run_is_told(open_page) -> None:
 
 def test_what_the_charts_of_the_estimate_draw() -> None:
     values = np.random.default_rng(3).normal(-100, 5, 40)
-    rows = charted(values)
+    rows = charted(values).to_pandas()
     for n in (2, 17, 40):
         row, error = rows.iloc[n - 1], values[:n].std(ddof=1) / math.sqrt(n)
         assert [row.L, row.draw, row.error] == pytest.approx([n, values[n - 1], error], rel=1e-5)
@@ -188,4 +188,4 @@ def test_what_the_charts_of_the_estimate_draw() -> None:
     last = rows.iloc[-1]
     assert [last["first"], last["last"]] == pytest.approx(last.error * np.sqrt([40, 40 / MOST_DRAWS]), rel=1e-5)
     assert rows.error.isna().tolist() == [True] + 39 * [False]  # one draw tells of no error
-    assert charted(np.full(4, 7.25))[["error", "low", "first", "last"]].isna().all(axis=None)
+    assert charted(np.full(4, 7.25)).to_pandas()[["error", "low", "first", "last"]].isna().all(axis=None)
