@@ -98,13 +98,13 @@ def prepare_process() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _set_up() -> None:
-    """What pages free goes back to the system; and one thread computes, for two beside training workers wait for each
-    other."""
+    """What pages free goes back to the system in the end; and one thread computes, for two beside training workers wait
+    for each other."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's, read when it is imported
     threadpool_limits(1, "blas")  # numpy's
     if sys.platform == "linux":
-        allocator = ctypes.CDLL(None)
-        for parameter, value in {-1: 1 << 17, -3: 1 << 17, -8: 2}.items():  # M_TRIM_, M_MMAP_THRESHOLD, M_ARENA_MAX
+        allocator, kept = ctypes.CDLL(None), 1 << 22  # with less, the pages of each tensor come anew from the system
+        for parameter, value in {-1: kept, -3: kept, -8: 2}.items():  # M_TRIM_, M_MMAP_THRESHOLD, M_ARENA_MAX
             getattr(allocator, "mallopt", lambda *_: 0)(parameter, value)  # glibc alone has it
 
 

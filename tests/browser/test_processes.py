@@ -113,7 +113,7 @@ def test_the_form_of_train_is_drawn_once_whatever_becomes_of_runs_and_settings(s
 
 
 def test_a_page_process_of_a_class_computes_ahead_what_the_first_would_wait_for(tmp_path: Path) -> None:
-    slow = {"assumed.forecast.excess_error": 4, "mse.sigma_runs._summary": 5, "latent.new._usual": 3}
+    slow = {"assumed.forecast.excess_error": 4, "mse.sigma_runs._summary": 5, "latent.new._usual": 6}
 
     def told() -> str:
         return urllib.request.urlopen(f"{server.url}/_stcore/metrics").read().decode()
