@@ -196,10 +196,11 @@ def cpu(process: psutil.Process) -> float:
 
 
 def at_rest(pages: list[psutil.Process]) -> bool:
-    """Whether they have computed ahead what a class would wait for: less than a twentieth of a core in a second."""
+    """Whether they have computed ahead what a class would wait for, which begins when the workers are warm: less than
+    a twentieth of a core in five seconds."""
     before = sum(map(cpu, pages))
-    time.sleep(1.0)
-    return sum(map(cpu, pages)) - before < 0.05
+    time.sleep(5.0)
+    return sum(map(cpu, pages)) - before < 0.25
 
 
 def p(values: list[float], share: float) -> float:
