@@ -7,10 +7,13 @@ import gc
 import importlib
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from types import FrameType
 from typing import Any
 
 import streamlit as st
@@ -29,14 +32,25 @@ STATE = "engine_state"  # the fragment
 IDLE_SECONDS = 1.0  # without a visitor, before the engine starts unasked
 
 
+ENDING = threading.Event()  # the server was told to end, and waits for whoever it has not answered yet
+
+
 @asynccontextmanager
 async def engine_from_the_start(server: Any) -> AsyncIterator[None]:
     """While the server serves: runs in line need not wait for a visitor of the process that leads."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, partial(_told_to_end, signal.getsignal(number)))
     soon = threading.Timer(IDLE_SECONDS, _begin)  # who has just started the app sees the page first
     soon.daemon = True
     soon.start()
     yield
     soon.cancel()
+
+
+def _told_to_end(then: Any, number: int, frame: FrameType | None) -> None:
+    ENDING.set()
+    then(number, frame)
 
 
 def _begin() -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
+import signal
 import struct
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from starlette.requests import Request
 
+from pages.shared import runtime
 from pages.shared.stage import route
 from pages.shared.stage.answer import answer, pixel
 from pages.shared.stage.show import _looks
@@ -138,6 +144,51 @@ def test_a_class_that_asks_for_the_same_is_answered_once(store: Store, monkeypat
     route.told_once(store, new, store.news.version + 1, "", 0)
     route.told_once(store, new, store.news.version, "", 1)
     assert worked_out == [dict(one) for one in (new, seen, new, new, new)]
+
+
+@pytest.mark.parametrize("why", ["the server ends", "the browser has gone"])
+def test_who_waits_for_no_news_is_let_go(store: Store, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """(A server that was told to end waits for its answers, and so would who told it.)"""
+    spec = small(epochs=1)
+    keep(store, spec)
+    engine = SimpleNamespace(store=store, problem="", busy="", state="ready")
+    monkeypatch.setattr(route, "engine_itself", lambda: engine)
+    monkeypatch.setattr(route, "ENDING", threading.Event())
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, str]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def ask() -> int:
+        query = f"run={spec.id}:{spec.total_steps}&since={store.news.version}".encode()
+        task = asyncio.create_task(route.news(Request({"type": "http", "query_string": query}, receive)))
+        while not store.news._waiting:
+            await asyncio.sleep(0.01)
+        (route.ENDING if why == "the server ends" else gone).set()
+        return (await asyncio.wait_for(task, route.LONGEST_WAIT / 2)).status_code
+
+    assert asyncio.run(ask()) == 200
+
+
+def test_a_server_hears_that_it_is_to_end_before_it_waits_for_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "ENDING", threading.Event())
+    told: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    async def serve() -> None:
+        for number in before:
+            signal.signal(number, lambda number, _: told.append(number))  # the server's own
+        async with runtime.engine_from_the_start(None):
+            assert not runtime.ENDING.is_set()
+            signal.raise_signal(signal.SIGTERM)
+
+    try:
+        asyncio.run(serve())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert runtime.ENDING.is_set() and told == [signal.SIGTERM]
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pages.shared.runtime import engine_itself
+from pages.shared.runtime import ENDING, engine_itself
 from pages.shared.stage.answer import answer, pixel
 from vae_core.errors import StoreError
 from vae_core.runs.store import Store
@@ -21,6 +21,7 @@ from vae_core.runs.store import Store
 LONGEST_WAIT = 20.0  # seconds, without news
 # While a run is in line or moves, or something is wrong: its place in line, and what goes wrong, are no news of a run.
 WHILE_BUSY = 3.0
+LOOK_UP = 1.0  # whether anybody waits still
 MOST_RUNS = 16
 ASKED = re.compile(r"([0-9a-f]{16}):(-1|\d{1,9})")
 _ANSWERING = threading.Lock()
@@ -43,7 +44,9 @@ async def news(request: Request) -> Response:
         until = time.monotonic() + (WHILE_BUSY if unsettled else LONGEST_WAIT)
         version = store.news.version
         while max(map(store.news.last, asked)) <= int(since) and time.monotonic() < until:
-            await store.news.wait(version, until - time.monotonic())
+            if ENDING.is_set() or await request.is_disconnected():
+                break
+            await store.news.wait(version, min(LOOK_UP, until - time.monotonic()))
             version = store.news.version
         problem = engine.problem or engine.busy * busy
         told = await run_in_threadpool(told_once, store, tuple(asked.items()), version, problem, int(time.monotonic()))
