@@ -21,9 +21,9 @@ def new_images(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(words["New images"])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         draw = settings.number("draw", "Draw number", width=170, help="Same number, same z.")
-    usual = _usual(run.spec.id, id(run.vae), run)
+    usual, _ = _usual(run.spec.id, id(run.vae), run)
     prior, aggregate = st.columns(2)
-    from_prior, from_aggregate = _drawn(run.spec.id, id(run.vae), draw, run)
+    (from_prior, from_aggregate), _ = _drawn(run.spec.id, id(run.vae), draw, run)
     with prior:
         _show(run, "the prior", from_prior)
     with aggregate:
@@ -65,11 +65,11 @@ def _show(run: LatentRun, name: str, found: NewImages) -> None:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _drawn(spec_id: str, loaded: int, draw: int, _run: LatentRun) -> tuple[NewImages, NewImages]:
+def _drawn(spec_id: str, loaded: int, draw: int, _run: LatentRun) -> tuple[tuple[NewImages, NewImages], LatentRun]:
     """Two times all training images are gone through; a class looks at draw 0."""
-    return draw_new(_run.vae, _run.data, _run.codes, N, draw)
+    return draw_new(_run.vae, _run.data, _run.codes, N, draw), _run
 
 
 @st.cache_resource(max_entries=12, show_spinner="Looking for nearest training images")
-def _usual(spec_id: str, vae: int, _run: LatentRun) -> float:
-    return usual_distance(_run.vae, _run.data, _run.codes)
+def _usual(spec_id: str, loaded: int, _run: LatentRun) -> tuple[float, LatentRun]:
+    return usual_distance(_run.vae, _run.data, _run.codes), _run

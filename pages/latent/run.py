@@ -48,7 +48,7 @@ def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
     for spec in specs:
         try:
             vae, data = vae_of(spec, engine.store), data_of(spec.dataset)
-            runs.append(LatentRun(spec, vae, data, _codes(spec.id, id(vae), vae, data)))
+            runs.append(_opened(spec.id, id(vae), spec, vae, data))
         except CheckpointError as error:
             offer_again(spec, error, engine)
         except DataError as error:
@@ -56,10 +56,14 @@ def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
     return runs
 
 
+# What is kept by the `id` of a network keeps the network too: no other can have that `id` meanwhile.
+
+
 @st.cache_resource(max_entries=16, show_spinner="Encoding the held-out images")
-def _codes(spec_id: str, loaded: int, _vae: VAE, _data: Dataset) -> Codes:
+def _opened(spec_id: str, loaded: int, _spec: RunSpec, _vae: VAE, _data: Dataset) -> LatentRun:
     codes = held_out_codes(_vae, _data)
-    return replace(codes, x=_kept(sha256(codes.x.numpy().data).hexdigest(), codes.x))
+    codes = replace(codes, x=_kept(sha256(codes.x.numpy().data).hexdigest(), codes.x))
+    return LatentRun(_spec, _vae, _data, codes)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
