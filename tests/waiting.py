@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import psutil
 
@@ -21,6 +23,12 @@ def wait_until(condition: Callable[[], T | None], seconds: float = SECONDS, how:
         assert time.monotonic() < deadline, f"still not so after {seconds} s; {how()}"
         threading.Event().wait(0.02)
     return found
+
+
+def run_apart(act: Coroutine[Any, Any, T]) -> T:
+    """asyncio.run in a thread of its own: while a browser is open, this one has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, act).result()
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -30,7 +30,7 @@ from tests.benchmarks.bench_class import train_button
 from tests.browser.classroom import PAGES, Class
 from tests.protocol import Lost, Visitor
 from tests.runs.conftest import assert_ended_as_here
-from tests.waiting import SECONDS, alive, wait_until
+from tests.waiting import SECONDS, alive, run_apart, wait_until
 from vae_core.classroom import COOKIE
 from vae_core.runs.run import Run
 from vae_core.runs.store import Store
@@ -150,7 +150,7 @@ async def under_load(soak: Soak, kinds: Sequence[str], chance: random.Random, lo
 def soak_and_kill(classroom: Class, kinds: Sequence[str], chance: random.Random, longest_pause: float) -> Soak:
     """Kill one of each of these, in this order, and check all that it must not cost."""
     soak = Soak(classroom, Store(classroom.home))
-    asyncio.run(under_load(soak, kinds, chance, longest_pause))
+    run_apart(under_load(soak, kinds, chance, longest_pause))
     wait_until(lambda: not soak.store.unfinished(), how=lambda: f"{soak.store.unfinished()} {classroom.log()[-2000:]}")
     runs = soak.runs()
     print(f"{len(runs)} runs have ended, {len(soak.finished)} of them before the last kill", flush=True)

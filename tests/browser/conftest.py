@@ -102,9 +102,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """(One a file: while it is open an asyncio loop runs in this thread, and other tests bring their own.)"""
+    """(While it is open an asyncio loop runs in this thread: the files that need a browser come last.)"""
     with sync_playwright() as playwright:
         path = chromium.find()
         assert path, "no Chromium: run `python -m tests.browser.chromium`"
@@ -113,7 +113,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kept_context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(1000 * SECONDS)

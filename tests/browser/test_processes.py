@@ -18,7 +18,7 @@ from tests.browser.classroom import PAGES, Class, needs_haproxy
 from tests.browser.conftest import Server
 from tests.protocol import Visitor
 from tests.runs.conftest import assert_ended_as_here, small
-from tests.waiting import SECONDS, wait_until
+from tests.waiting import SECONDS, run_apart, wait_until
 from vae_core.classroom import AHEAD
 from vae_core.runs.store import Store
 
@@ -53,7 +53,7 @@ def test_a_server_that_can_keep_no_runs_starts_and_tells_its_visitors(tmp_path: 
     server = Server(tmp_path, {"VAE_HOME": "/dev/null/runs"}).start()
     try:
         wait_until(lambda: "Runs cannot be kept" in (tmp_path / "server.log").read_text())
-        (error,) = asyncio.run(errors())
+        (error,) = run_apart(errors())
         assert "VAE_HOME" in error
     finally:
         server.stop()
@@ -77,7 +77,7 @@ def test_the_clock_of_a_start_ends_with_it_whatever_runs_first(tmp_path: Path) -
 
     server = Server(tmp_path).start()
     try:
-        began, left = asyncio.run(change_until_warm())
+        began, left = run_apart(change_until_warm())
     finally:
         server.stop()
     assert began
@@ -109,7 +109,7 @@ def test_the_form_of_train_is_drawn_once_whatever_becomes_of_runs_and_settings(s
         assert visitor.exceptions == []
         await visitor.close()
 
-    asyncio.run(tell_and_change())
+    run_apart(tell_and_change())
 
 
 def test_a_page_process_of_a_class_computes_ahead_what_the_first_would_wait_for(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_page_process_of_a_class_computes_ahead_what_the_first_would_wait_for(
     try:
         wait_until(lambda: computed() == slow, how=lambda: str(computed()))
         wait_until(lambda: "\nactive_sessions 0\n" in told(), how=told)  # the last of its visits has ended
-        asyncio.run(look())
+        run_apart(look())
         assert computed() == slow
     finally:
         server.stop()
