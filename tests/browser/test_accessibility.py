@@ -3,12 +3,12 @@ that skips a level."""
 
 from __future__ import annotations
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from app import PAGES
 from tests.browser.conftest import Server
+from tests.browser.test_first_screens import has_scheme
 from tests.waiting import SECONDS
 
 # What Streamlit draws and no page can mend, by theme and rule, as a part of the element's place or source.
@@ -31,9 +31,8 @@ DRAWN = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, server: Server, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+def test_axe_finds_nothing_serious(browser: Browser, server: Server) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(1000 * SECONDS)
     page = context.new_page()
     found, seen = [], set()
@@ -45,15 +44,18 @@ def test_axe_finds_nothing_serious(browser: Browser, server: Server, scheme: str
         expect(drawn).to_be_attached()
         if name in DRAWN:  # a button with no name beside it, to be found if axe looks inside the widget at all
             drawn.evaluate("(one) => { one.parentNode.appendChild(document.createElement('button')).id = 'nameless'; }")
-        for rule in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
-            if rule["impact"] not in ("serious", "critical") and rule["id"] != "heading-order":
-                continue
-            for node in rule["nodes"]:
-                text = f"{node['target']} {node['html']}"
-                if "nameless" in text and rule["id"] == "button-name":
-                    seen.add(name)
-                elif not any(part in text for part in STREAMLITS[scheme].get(rule["id"], ())):
-                    found.append(f"{name}: {rule['id']}: {text[:160]} {node['failureSummary'][:160]}")
+        for scheme in STREAMLITS:
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            has_scheme(page, scheme)
+            for rule in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
+                if rule["impact"] not in ("serious", "critical") and rule["id"] != "heading-order":
+                    continue
+                for node in rule["nodes"]:
+                    text = f"{node['target']} {node['html']}"
+                    if "nameless" in text and rule["id"] == "button-name":
+                        seen.add((name, scheme))
+                    elif not any(part in text for part in STREAMLITS[scheme].get(rule["id"], ())):
+                        found.append(f"{name}, {scheme}: {rule['id']}: {text[:160]} {node['failureSummary'][:160]}")
     context.close()
     assert not found, "\n".join(found)
-    assert seen == DRAWN.keys()
+    assert seen == {(name, scheme) for name in DRAWN for scheme in STREAMLITS}
