@@ -57,15 +57,16 @@ def _draw(spec: RunSpec, values: np.ndarray, term: str) -> None:
     dots = {"type": "point", "filled": True, "size": 16, "opacity": 0.5 if len(rows) <= 200 else 0.2, **colour}
     above = [
         _layer({"type": "area", "opacity": 0.35, **colour}, _axis("low")),
-        _layer(dots, _axis("draw")),
-        _layer({"type": "line", "strokeWidth": 3, **colour}, _axis("mean")),
+        _layer(dots, _axis("draw"), "this draw"),
+        _layer({"type": "line", "strokeWidth": 3, **colour}, _axis("mean"), "mean so far"),
     ]
     above[0]["encoding"]["y2"] = {"field": "high"}
     error = lambda field: _axis(field, values=TICKS) | {"scale": {"type": "log", "nice": False}}
     below = [
         _layer({"type": "rule", "strokeDash": [4, 3], "color": QUIET}, error("first")),
-        _layer({"type": "line", "point": {"size": 12, **colour}, **colour}, error("error"), "L, draws so far"),
+        _layer({"type": "line", "point": {"size": 12, **colour}, **colour}, error("error"), "standard error"),
     ]
+    below[1]["encoding"]["x"]["title"] = "L, draws so far"
     below[0]["encoding"] |= {"x": {"datum": 1}, "x2": {"datum": MOST_DRAWS}, "y2": {"field": "last"}}
     below[0]["transform"] = [{"filter": "datum.L === 1"}]  # once, not for each draw
     alt = f"{term} of {len(rows)} draws under {name}, and their running mean with its standard error."
@@ -91,12 +92,12 @@ def _axis(field: str, **ticks: Any) -> dict[str, Any]:
     return {"field": field, "type": "quantitative", "title": None, "axis": axis, "scale": {"zero": False}}
 
 
-def _layer(mark: dict[str, Any], y: dict[str, Any], x: str | None = None) -> dict[str, Any]:
-    """Over the number of draws, which has the same ends in every chart; `x` is its title."""
+def _layer(mark: dict[str, Any], y: dict[str, Any], called: str = "") -> dict[str, Any]:
+    """Over the number of draws, which has the same ends in every chart; `called`: so, where one points at it."""
     scale = {"type": "log", "domain": [0.9, 1.1 * MOST_DRAWS], "nice": False}
-    along = {"field": "L", "type": "quantitative", "title": x, "scale": scale, "axis": {"values": [1, 10, 100, 1000]}}
-    tooltip = [{"field": "L"}, {"field": y["field"], "format": ",.2f"}]
-    return {"mark": mark, "encoding": {"x": along, "y": y, "tooltip": tooltip}}
+    x = {"field": "L", "type": "quantitative", "title": None, "scale": scale, "axis": {"values": [1, 10, 100, 1000]}}
+    tooltip = [{"field": "L"}, {"field": y["field"], "title": called, "format": ",.2f"}] if called else None
+    return {"mark": mark, "encoding": {"x": x, "y": y, "tooltip": tooltip}}
 
 
 def _chart(heading: str, rows: pa.Table, layer: list[dict[str, Any]], key: str, alt: str) -> None:

@@ -22,9 +22,9 @@ BREATH = 0.2  # between two pages: visitors come first
 MORE = [("mse", "guess=skip"), ("compare", "guess=skip")]
 MORE += [("assumed", f"loss={loss}") for loss in ("absolute", "bce_grey", "bce_binary")]
 MORE += [("experiments", f"experiment={name}&{name}=skip") for name in ("floor", "grey", "sigma")]
-SHIPPED = [(latents, decoder) for latents in (2, 10) for decoder in SPECS]
-MORE += [("latent", f"latents={n}&decoder={key}&view={view}") for view in ("compare", "new") for n, key in SHIPPED]
-MORE += [("latent", f"latents={n}&decoder={key}") for n, key in SHIPPED]
+WALKED = [(latents, decoder) for latents in (2, 10) for decoder in SPECS]
+MORE += [("latent", f"latents={n}&decoder={key}&view={view}") for view in ("compare", "new") for n, key in WALKED]
+MORE += [("latent", f"latents={n}&decoder={key}") for n, key in WALKED]
 
 
 def visit_all() -> None:

@@ -43,7 +43,7 @@ def how_much_longer(specs: Sequence[RunSpec]) -> str:
 
 def set_units(bits: bool) -> None:
     TRAIN_SETTINGS["units"] = "bits" if bits else "own"
-    run_again("train")
+    run_again(RUNS)
 
 
 @st.fragment(key="train")
