@@ -32,7 +32,7 @@ lint: .venv/dev
 
 test: lint
 	$(BIN)/python -m tests.browser.chromium
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: .venv/dev
 	$(BIN)/python -m tests.browser.chromium

@@ -11,6 +11,7 @@ from pages.shared.numbers import nats
 from pages.shared.words import Parts
 from vae_core.lessons.latent import NewImages, new_images as draw_new, usual_distance
 from vae_core.likelihoods import Support
+from vae_core.model import VAE
 from vae_core.pictures import grey, stretched
 
 N = 8
@@ -65,11 +66,11 @@ def _show(run: LatentRun, name: str, found: NewImages) -> None:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _drawn(spec_id: str, loaded: int, draw: int, _run: LatentRun) -> tuple[tuple[NewImages, NewImages], LatentRun]:
+def _drawn(spec_id: str, loaded: int, draw: int, _run: LatentRun) -> tuple[tuple[NewImages, NewImages], VAE]:
     """Two times all training images are gone through; a class looks at draw 0."""
-    return draw_new(_run.vae, _run.data, _run.codes, N, draw), _run
+    return draw_new(_run.vae, _run.data, _run.codes, N, draw), _run.vae
 
 
 @st.cache_resource(max_entries=12, show_spinner="Looking for nearest training images")
-def _usual(spec_id: str, loaded: int, _run: LatentRun) -> tuple[float, LatentRun]:
-    return usual_distance(_run.vae, _run.data, _run.codes), _run
+def _usual(spec_id: str, loaded: int, _run: LatentRun) -> tuple[float, VAE]:
+    return usual_distance(_run.vae, _run.data, _run.codes), _run.vae

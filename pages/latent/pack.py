@@ -41,7 +41,7 @@ def packed(runs: list[LatentRun], encoder: bool = False) -> dict[str, str]:
     return {"id": id_, "address": offer(id_, data)}
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)  # megabytes each; a class goes to and fro between decoders
+@st.cache_resource(max_entries=12, show_spinner=False)  # megabytes each; a class goes to and fro between decoders
 def _packed(
     ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: list[LatentRun]
 ) -> tuple[str, bytes, list[VAE]]:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from vae_core.model import VAE
 
 
-@st.cache_data(show_spinner="Working out ln p(x|w) of each image", max_entries=6)
-def _trained(spec_id: str, loaded: int, _vae: VAE) -> linear.Trained:
-    return linear.trained(_vae)
+@st.cache_resource(show_spinner="Working out ln p(x|w) of each image", max_entries=6)
+def _trained(spec_id: str, loaded: int, _vae: VAE) -> tuple[linear.Trained, VAE]:
+    """With the network, so that no other can have its `id` while this is kept."""
+    return linear.trained(_vae), _vae
 
 
 def trained(spec: RunSpec, engine: Engine) -> linear.Trained | None:
@@ -38,7 +39,7 @@ def trained(spec: RunSpec, engine: Engine) -> linear.Trained | None:
     except CheckpointError as error:
         offer_again(spec, error, engine)
         return None
-    return _trained(spec.id, id(vae), vae)
+    return _trained(spec.id, id(vae), vae)[0]
 
 
 def show_found(spec: RunSpec, found: linear.Trained, words: Parts) -> None:

@@ -13,10 +13,10 @@ from pages.shared.address import PageSettings
 from pages.shared.figures import COLOURS, QUIET, VEGA_TEXT
 from pages.shared.naming import badge, title
 from pages.shared.numbers import nats
-from vae_core.lessons.one_image import MOST_DRAWS, Estimate, running
+from vae_core.lessons.one_image import MOST_DRAWS, Estimate
 from vae_core.spec import RunSpec
 
-TICKS = [digit * 10.0**power for power in range(-4, 6) for digit in (1, 2, 5)]  # of an axis that may span no decade
+TICKS = [digit * 10.0**power for power in range(-8, 6) for digit in (1, 2, 5)]  # of an axis that may span no decade
 
 
 def choose_draws(settings: PageSettings, drawn_again: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     bound = "−BCE − KL" if spec.loss_only else "ELBO"
     error = f" ± {found.error:.2f}" if len(found.log_probs) > 1 else ""
     st.markdown(f"**{title(spec)}** {badge(spec)}")
-    _draw(spec, found.log_probs, term)
+    _draw(spec, found, term)
     st.markdown(
         f"| the terms | nats |\n|:--|--:|\n| {term}, each | {listed(found.log_probs)} |\n"
         f"| their mean | **{nats(found.mean, 2)}**{error} |\n| −\u00a0KL(q‖p(z)) | **−\u00a0{found.kl:.2f}** |\n"
@@ -51,9 +51,9 @@ def show_estimate(spec: RunSpec, found: Estimate, at_mean: float) -> None:
     )
 
 
-def _draw(spec: RunSpec, values: np.ndarray, term: str) -> None:
+def _draw(spec: RunSpec, found: Estimate, term: str) -> None:
     """Above: each draw and the running mean with its standard error. Below: that error against the draws, log-log."""
-    rows, name, colour = charted(values), title(spec), {"color": COLOURS[spec.likelihood]}
+    rows, name, colour = charted(found), title(spec), {"color": COLOURS[spec.likelihood]}
     dots = {"type": "point", "filled": True, "size": 16, "opacity": 0.5 if len(rows) <= 200 else 0.2, **colour}
     above = [
         _layer({"type": "area", "opacity": 0.35, **colour}, _axis("low")),
@@ -75,15 +75,15 @@ def _draw(spec: RunSpec, values: np.ndarray, term: str) -> None:
     _chart("standard error, nats", rows.select(["L", "error", "first", "last"]), below, f"error {spec.likelihood}", alt)
 
 
-def charted(values: np.ndarray) -> pa.Table:
+def charted(found: Estimate) -> pa.Table:
     """The draws (L,), and after each of them the mean of those so far, where its standard error begins and ends, and
     the error itself; with the ends of the line on which the last error lies and falls as 1/√L."""
-    mean, error = running(values)
-    error[error == 0] = np.nan  # all draws alike: no place on a log axis
+    values, mean = found.log_probs, found.running_mean
+    error = np.where(found.running_error == 0, np.nan, found.running_error)  # all alike: no place on a log axis
     first, last = error[-1] * np.sqrt(len(values) / np.array([1, MOST_DRAWS]))
     rows = {"L": np.arange(1, len(values) + 1), "draw": values, "mean": mean, "low": mean - error, "high": mean + error}
     rows |= {"error": error, "first": np.full(len(values), first), "last": np.full(len(values), last)}
-    return pa.table({name: column.astype("float32") for name, column in rows.items()})
+    return pa.table(rows)
 
 
 def _axis(field: str, **ticks: Any) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _layer(mark: dict[str, Any], y: dict[str, Any], called: str = "") -> dict[st
     """Over the number of draws, which has the same ends in every chart; `called`: so, where one points at it."""
     scale = {"type": "log", "domain": [0.9, 1.1 * MOST_DRAWS], "nice": False}
     x = {"field": "L", "type": "quantitative", "title": None, "scale": scale, "axis": {"values": [1, 10, 100, 1000]}}
-    tooltip = [{"field": "L"}, {"field": y["field"], "title": called, "format": ",.2f"}] if called else None
+    tooltip = [{"field": "L"}, {"field": y["field"], "title": called, "format": ",.7~g"}] if called else None
     return {"mark": mark, "encoding": {"x": x, "y": y, "tooltip": tooltip}}
 
 

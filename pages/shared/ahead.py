@@ -23,8 +23,8 @@ MORE = [("mse", "guess=skip"), ("compare", "guess=skip")]
 MORE += [("assumed", f"loss={loss}") for loss in ("absolute", "bce_grey", "bce_binary")]
 MORE += [("experiments", f"experiment={name}&{name}=skip") for name in ("floor", "grey", "sigma")]
 WALKED = [(latents, decoder) for latents in (2, 10) for decoder in SPECS]
-MORE += [("latent", f"latents={n}&decoder={key}&view={view}") for view in ("compare", "new") for n, key in WALKED]
-MORE += [("latent", f"latents={n}&decoder={key}") for n, key in WALKED]
+MORE += [("latent", f"latents={n}&view=compare") for n in (2, 10)]
+MORE += [("latent", f"latents={n}&decoder={key}&view={view}") for view in ("new", "walk") for n, key in WALKED]
 
 
 def visit_all() -> None:

@@ -32,7 +32,7 @@ STATE = "engine_state"  # the fragment
 IDLE_SECONDS = 1.0  # without a visitor, before the engine starts unasked
 
 
-ENDING = threading.Event()  # the server was told to end, and waits for whoever it has not answered yet
+ENDING: list[int] = []  # the signals by which the server was told to end; it waits for whoever it has not answered yet
 
 
 @asynccontextmanager
@@ -49,8 +49,9 @@ async def engine_from_the_start(server: Any) -> AsyncIterator[None]:
 
 
 def _told_to_end(then: Any, number: int, frame: FrameType | None) -> None:
-    ENDING.set()
-    then(number, frame)
+    ENDING.append(number)
+    if callable(then):
+        then(number, frame)
 
 
 def _begin() -> None:
@@ -112,8 +113,8 @@ def prepare_process() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _set_up() -> None:
-    """What pages free goes back to the system in the end; and one thread computes, for two beside training workers wait
-    for each other."""
+    """What pages free goes back to the system, if not at once; and one thread computes, for two beside training workers
+    wait for each other."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's, read when it is imported
     threadpool_limits(1, "blas")  # numpy's
     if sys.platform == "linux":
@@ -134,7 +135,7 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
         if waiting and engine.state == "ready" and not engine.problem:
             st.rerun()
         if not told:
-            _show_problem(engine)
+            show_problem(engine)
         if engine.state == "starting" and not engine.problem:
             ready = (
                 f"{engine.workers} of {engine.workers_expected} ready" if engine.workers_expected > 1 else "starting"
@@ -153,11 +154,11 @@ def show_new_problem(engine: Engine) -> None:
     """For a part of a page that looks again and again at what the workers do: what went wrong since, unless it is told
     already, and why it may take long."""
     if not has_clock(STATE):
-        _show_problem(engine)
+        show_problem(engine)
     if engine.busy:
         st.caption(f":material/hourglass_top: {engine.busy}")
 
 
-def _show_problem(engine: Engine) -> None:
+def show_problem(engine: Engine) -> None:
     if engine.problem:
         st.warning(engine.problem, icon=":material/cloud_off:")

@@ -10,7 +10,7 @@ from pages.shared.columns import columns
 from pages.shared.links import page_link
 from pages.shared.naming import badge, ln_p_is, title
 from pages.shared.words import explanation
-from pages.train.form import EXPLAINED, chosen_specs
+from pages.train.form import EXPLAINED, named_specs
 from vae_core.lessons.linear import ONE_SIGMA
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.likelihoods.base import uniform_bits
@@ -26,7 +26,7 @@ KINDS = {
 @st.fragment(key=EXPLAINED)
 def explain() -> None:
     """Runs again when one of the settings that it is about has changed."""
-    specs, _ = chosen_specs()
+    specs = named_specs()
     if not specs:
         return
     st.markdown(

@@ -37,11 +37,6 @@ WIDTHS = {"dataset": 250, "binarize": 190, "hidden": 150, "dequantize": 260, "de
 def form(store: Store) -> DeltaGenerator:
     """Draw the settings and return the place among them for what these will cost. Raises StoreError."""
     TRAIN_SETTINGS.follow(lambda address: _opened(address, store))
-    if st.session_state.pop(GONE, False):
-        st.info(
-            "The run that this link names was removed; its settings are here, and training gives the same numbers.",
-            icon=":material/history:",
-        )
     _widget("dataset", label_visibility="collapsed")
     with st.container(width="content"):
         choose_decoders()
@@ -55,6 +50,15 @@ def form(store: Store) -> DeltaGenerator:
                 if name not in ABOVE:
                     _widget(name)
         return st.container()
+
+
+def show_gone() -> None:
+    """Once: until a setting changes."""
+    if st.session_state.pop(GONE, False):
+        st.info(
+            "The run that this link names was removed; its settings are here, and training gives the same numbers.",
+            icon=":material/history:",
+        )
 
 
 @st.fragment(key=DECODERS)
@@ -114,6 +118,12 @@ def chosen_specs() -> tuple[dict[str, RunSpec], str]:
         return {key: RunSpec(likelihood=key, **values) for key in chosen}, ""
     except SpecError as error:
         return {}, str(error)
+
+
+def named_specs() -> dict[str, RunSpec]:
+    """Of each chosen decoder, in order, with what it is named by and explained with alone: none of that is refused."""
+    values = {name: TRAIN_SETTINGS[name] for name in EXPLAINS}
+    return {key: RunSpec(likelihood=key, **values) for key in LIKELIHOODS if key in TRAIN_SETTINGS["decoders"]}
 
 
 def _opened(address: Address, store: Store) -> Address:

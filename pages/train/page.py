@@ -1,7 +1,6 @@
 """Train decoders side by side and watch what changes."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,7 +9,7 @@ from pages.shared.learner import learner
 from pages.shared.naming import title
 from pages.shared.path import adds, show_next
 from pages.shared.run_panel import run_panel, show_ends, show_trouble, train, trouble_kept
-from pages.shared.runtime import get_engine, show_engine_state
+from pages.shared.runtime import get_engine, show_engine_state, show_problem
 from pages.shared.sections import run_again
 from pages.shared.stage.show import stage
 from pages.shared.tour import show_title
@@ -18,7 +17,7 @@ from pages.shared.train_link import TRAIN_SETTINGS
 from pages.shared.trained import leads_on
 from pages.shared.words import show_glossary
 from pages.train.explained import explain
-from pages.train.form import RUNS, chosen_specs, form
+from pages.train.form import RUNS, chosen_specs, form, show_gone
 from vae_core.errors import StoreError
 from vae_core.runs.forecast import forecast
 from vae_core.spec import RunSpec
@@ -48,47 +47,50 @@ def set_units(bits: bool) -> None:
 
 @st.fragment(key="train")
 def show() -> None:
-    with store_needed(), st.container(horizontal=True, vertical_alignment="bottom"):
-        costs = form(engine.store)
-        buttons = st.container(horizontal=True, width="content")
-        show_engine_state(engine, told=True)
+    try:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            costs = form(engine.store)
+            buttons = st.container(width="content")
+            show_engine_state(engine, told=True)
+    except StoreError as error:
+        st.error(str(error), icon=":material/hard_drive:")
+        st.stop()
     show_runs(buttons, costs)
 
 
 @st.fragment(key=RUNS)
 def show_runs(buttons: DeltaGenerator, costs: DeltaGenerator) -> None:
     """What changes with the settings, and as runs begin and end."""
-    specs, refused = chosen_specs()
+    # Whatever follows: to a container of another fragment, one cannot write later what one did not write at first.
+    buttons, costs = buttons.container(horizontal=True, width="content"), costs.container()
     TRAIN_SETTINGS.mirror()
+    show_gone()
+    specs, refused = chosen_specs()
     if refused:
         st.error(refused, icon=":material/block:")
-    with store_needed():
-        needed, long = forecast(engine.store, list(specs.values()), learner()) if specs else ("", "")
-        if specs:
-            costs.caption(f"{needed} {long}")
-        with buttons:
-            more = how_much_longer(list(specs.values()))
-            drawn = run_panel(engine, list(specs.values()), longer=train_longer, more=more)
-        show_trouble()
-        if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
-            st.caption(f":material/groups: {long}")
-        if specs:
-            bits = TRAIN_SETTINGS["units"] == "bits"
-            lanes = {title(spec): spec for spec in specs.values()}
-            stage(lanes, drawn, "train.stage", adds("train"), bits, set_units)
-            show_ends(engine.store, lanes)
-            if set(drawn) == {"done"}:
-                leads_on(list(specs.values()))
-
-
-@contextmanager
-def store_needed() -> Iterator[None]:
-    """Where runs cannot be read, the section ends with a sentence saying why."""
+        show_problem(engine)  # which else the stage tells
     try:
-        yield
+        show_panel(list(specs.values()), buttons, costs)
     except StoreError as error:
         st.error(str(error), icon=":material/hard_drive:")
-        st.stop()
+
+
+def show_panel(specs: Sequence[RunSpec], buttons: DeltaGenerator, costs: DeltaGenerator) -> None:
+    needed, long = forecast(engine.store, specs, learner()) if specs else ("", "")
+    if specs:
+        costs.caption(f"{needed} {long}")
+    with buttons:
+        drawn = run_panel(engine, specs, longer=train_longer, more=how_much_longer(specs))
+    show_trouble()
+    if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
+        st.caption(f":material/groups: {long}")
+    if specs:
+        bits = TRAIN_SETTINGS["units"] == "bits"
+        lanes = {title(spec): spec for spec in specs}
+        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units)
+        show_ends(engine.store, lanes)
+        if set(drawn) == {"done"}:
+            leads_on(specs)
 
 
 show_title("train", "Train decoders side by side")

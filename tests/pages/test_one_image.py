@@ -17,7 +17,7 @@ from tests.pages.test_pages import press, text
 from tests.pages.test_trained import keep
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset, split
-from vae_core.lessons.one_image import MOST_DRAWS, estimate, held_out_image, latent_of, pixels_at
+from vae_core.lessons.one_image import MOST_DRAWS, Estimate, estimate, held_out_image, latent_of, pixels_at, running
 from vae_core.runs.engine import Engine
 from vae_core.shipped import SIGMA_SPECS, SPECS, shipped_weights
 from vae_core.spec import RunSpec
@@ -180,7 +180,7 @@ def test_an_unknown_run_is_told(open_page) -> None:
 
 def test_what_the_charts_of_the_estimate_draw() -> None:
     values = np.random.default_rng(3).normal(-100, 5, 40)
-    rows = charted(values).to_pandas()
+    rows = charted(Estimate(values, 1.0, *running(values))).to_pandas()
     for n in (2, 17, 40):
         row, error = rows.iloc[n - 1], values[:n].std(ddof=1) / math.sqrt(n)
         assert [row.L, row.draw, row.error] == pytest.approx([n, values[n - 1], error], rel=1e-5)
@@ -188,4 +188,10 @@ def test_what_the_charts_of_the_estimate_draw() -> None:
     last = rows.iloc[-1]
     assert [last["first"], last["last"]] == pytest.approx(last.error * np.sqrt([40, 40 / MOST_DRAWS]), rel=1e-5)
     assert rows.error.isna().tolist() == [True] + 39 * [False]  # one draw tells of no error
-    assert charted(np.full(4, 7.25)).to_pandas()[["error", "low", "first", "last"]].isna().all(axis=None)
+    alike = np.full(4, 7.25)
+    assert (
+        charted(Estimate(alike, 1.0, *running(alike)))
+        .to_pandas()[["error", "low", "first", "last"]]
+        .isna()
+        .all(axis=None)
+    )

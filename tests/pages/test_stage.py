@@ -8,7 +8,6 @@ import json
 import re
 import signal
 import struct
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -153,7 +152,7 @@ def test_who_waits_for_no_news_is_let_go(store: Store, monkeypatch: pytest.Monke
     keep(store, spec)
     engine = SimpleNamespace(store=store, problem="", busy="", state="ready")
     monkeypatch.setattr(route, "engine_itself", lambda: engine)
-    monkeypatch.setattr(route, "ENDING", threading.Event())
+    monkeypatch.setattr(route, "ENDING", [])
     gone = asyncio.Event()
 
     async def receive() -> dict[str, str]:
@@ -165,14 +164,17 @@ def test_who_waits_for_no_news_is_let_go(store: Store, monkeypatch: pytest.Monke
         task = asyncio.create_task(route.news(Request({"type": "http", "query_string": query}, receive)))
         while not store.news._waiting:
             await asyncio.sleep(0.01)
-        (route.ENDING if why == "the server ends" else gone).set()
+        if why == "the server ends":
+            route.ENDING.append(signal.SIGTERM)
+        else:
+            gone.set()
         return (await asyncio.wait_for(task, route.LONGEST_WAIT / 2)).status_code
 
     assert asyncio.run(ask()) == 200
 
 
 def test_a_server_hears_that_it_is_to_end_before_it_waits_for_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "ENDING", threading.Event())
+    monkeypatch.setattr(runtime, "ENDING", [])
     told: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -180,7 +182,7 @@ def test_a_server_hears_that_it_is_to_end_before_it_waits_for_its_answers(monkey
         for number in before:
             signal.signal(number, lambda number, _: told.append(number))  # the server's own
         async with runtime.engine_from_the_start(None):
-            assert not runtime.ENDING.is_set()
+            assert not runtime.ENDING
             signal.raise_signal(signal.SIGTERM)
 
     try:
@@ -188,7 +190,7 @@ def test_a_server_hears_that_it_is_to_end_before_it_waits_for_its_answers(monkey
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    assert runtime.ENDING.is_set() and told == [signal.SIGTERM]
+    assert runtime.ENDING == told == [signal.SIGTERM]
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

@@ -114,6 +114,14 @@ def test_the_default_trains_black_and_white_pixels(open_page, engine: Engine) ->
         finish(engine, run.id)
 
 
+def test_a_refused_setting_is_mended(open_page) -> None:
+    page = open_page("train", hidden="8192", mc_samples="64")  # neither alone is too much
+    assert "GiB" in page.error[0].value
+    page.number_input(key="train.mc_samples").set_value(1).run()
+    assert not page.exception and not page.error
+    assert not next(button for button in page.button if button.label == "Train").disabled
+
+
 def test_a_long_wish_is_told_before_it_is_begun(open_page) -> None:
     said = lambda page: [one.value for one in page.caption if "while others wait" in one.value]
     assert said(open_page("train", decoders="bernoulli", seed="81")) == []

@@ -44,7 +44,9 @@ async def news(request: Request) -> Response:
         until = time.monotonic() + (WHILE_BUSY if unsettled else LONGEST_WAIT)
         version = store.news.version
         while max(map(store.news.last, asked)) <= int(since) and time.monotonic() < until:
-            if ENDING.is_set() or await request.is_disconnected():
+            if await request.is_disconnected():
+                return Response()  # nobody hears it
+            if ENDING:
                 break
             await store.news.wait(version, min(LOOK_UP, until - time.monotonic()))
             version = store.news.version
