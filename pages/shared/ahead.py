@@ -18,7 +18,7 @@ LONGEST = 120.0  # seconds for a page, on a machine that trains
 BREATH = 0.2  # between two pages: visitors come first
 
 
-# What takes the better part of a second the first time, and is not on a page's first screen.
+# What is not on a page's first screen, and takes long the first time, or is looked at by a whole class.
 MORE = [("mse", "guess=skip"), ("compare", "guess=skip")]
 MORE += [("assumed", f"loss={loss}") for loss in ("absolute", "bce_grey", "bce_binary")]
 MORE += [("experiments", f"experiment={name}&{name}=skip") for name in ("floor", "grey", "sigma")]

@@ -109,7 +109,7 @@ def _widget(name: str, **look: Any) -> None:
 
 def chosen_specs() -> tuple[dict[str, RunSpec], str]:
     """The spec of each chosen decoder, in order; none, and a sentence, while a setting is refused."""
-    chosen = [key for key in LIKELIHOODS if key in TRAIN_SETTINGS["decoders"]]
+    chosen = _in_order()
     if not chosen:
         return {}, "Choose at least one decoder to train."
     values = {name: TRAIN_SETTINGS[name] for name in FIELDS}
@@ -123,7 +123,12 @@ def chosen_specs() -> tuple[dict[str, RunSpec], str]:
 def named_specs() -> dict[str, RunSpec]:
     """Of each chosen decoder, in order, with what it is named by and explained with alone: none of that is refused."""
     values = {name: TRAIN_SETTINGS[name] for name in EXPLAINS}
-    return {key: RunSpec(likelihood=key, **values) for key in LIKELIHOODS if key in TRAIN_SETTINGS["decoders"]}
+    return {key: RunSpec(likelihood=key, **values) for key in _in_order()}
+
+
+def _in_order() -> list[str]:
+    """The chosen decoders."""
+    return [key for key in LIKELIHOODS if key in TRAIN_SETTINGS["decoders"]]
 
 
 def _opened(address: Address, store: Store) -> Address:
