@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.latent.run import LatentRun
 from pages.shared.figures import COLOURS
-from pages.shared.served import offer
+from pages.shared.served import MOST, offer
 from vae_core.lessons.latent_weights import flat, shared
 from vae_core.likelihoods import Likelihood
 from vae_core.model import VAE
@@ -41,7 +41,7 @@ def packed(runs: list[LatentRun], encoder: bool = False) -> dict[str, str]:
     return {"id": id_, "address": offer(id_, data)}
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)  # megabytes each; a class goes to and fro between decoders
+@st.cache_resource(max_entries=MOST, show_spinner=False)  # those that are served, so no more memory
 def _packed(
     ids: tuple[str, ...], vaes: tuple[int, ...], encoder: bool, _runs: list[LatentRun]
 ) -> tuple[str, bytes, list[VAE]]:

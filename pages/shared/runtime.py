@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -26,10 +27,12 @@ from vae_core.classroom import AHEAD
 from vae_core.errors import StoreError
 from vae_core.runs.engine import Engine
 from vae_core.runs.store import Store
+from vae_core.runs.worker import give_back_memory
 
 log = logging.getLogger(__name__)
 STATE = "engine_state"  # the fragment
 IDLE_SECONDS = 1.0  # without a visitor, before the engine starts unasked
+BETWEEN_GIVING_BACK = 60.0  # seconds
 
 
 ENDING: list[int] = []  # the signals by which the server was told to end; it waits for whoever it has not answered yet
@@ -121,6 +124,14 @@ def _set_up() -> None:
         allocator, kept = ctypes.CDLL(None), 1 << 22  # with less, the pages of each tensor come anew from the system
         for parameter, value in {-1: kept, -3: kept, -8: 2}.items():  # M_TRIM_, M_MMAP_THRESHOLD, M_ARENA_MAX
             getattr(allocator, "mallopt", lambda *_: 0)(parameter, value)  # glibc alone has it
+    threading.Thread(target=_give_back_memory, daemon=True).start()
+
+
+def _give_back_memory() -> None:
+    """Between what is in use lie pieces that glibc keeps for good: they are what grows while a class is here."""
+    while True:
+        time.sleep(BETWEEN_GIVING_BACK)
+        give_back_memory()
 
 
 def show_engine_state(engine: Engine, told: bool = False) -> None:

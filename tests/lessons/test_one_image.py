@@ -106,7 +106,9 @@ def test_the_image_is_the_one_that_the_run_is_evaluated_on(binarize: str) -> Non
     every = torch.cat(list(feed.part(feed.held_out_part)))
     assert len(every) == spec.n_held_out
     for number in (0, 130, spec.n_held_out - 1):
-        assert torch.equal(held_out_image(spec, data, number), every[number])
+        image = held_out_image(spec, data, number)
+        assert torch.equal(image, every[number])
+        assert image.untyped_storage().nbytes() == 4 * spec.n_pixels  # pages keep many, not the batches they are of
     if binarize == "none":
         assert held_out_image(spec, data, 7).tolist() == data.scaled(split(spec)[1])[7].tolist()
     with pytest.raises(IndexError):

@@ -67,7 +67,7 @@ def held_out_image(spec: RunSpec, data: Dataset, number: int) -> Tensor:
 
     Raises IndexError where the run holds out fewer.
     """
-    return Feed(spec, data).held_out(number + 1)[number]
+    return Feed(spec, data).held_out(number + 1)[number].clone()  # who keeps a part keeps the whole batch
 
 
 @torch.inference_mode()
