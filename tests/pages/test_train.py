@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared.naming import label, title
 from tests.pages.test_pages import finish, press, text
+from vae_core.errors import StoreError
 from vae_core.likelihoods import LIKELIHOODS
 from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
@@ -120,6 +121,46 @@ def test_a_refused_setting_is_mended(open_page) -> None:
     page.number_input(key="train.mc_samples").set_value(1).run()
     assert not page.exception and not page.error
     assert not next(button for button in page.button if button.label == "Train").disabled
+
+
+def test_what_is_wrong_with_the_workers_is_told_beside_a_refused_setting(open_page, monkeypatch) -> None:
+    monkeypatch.setattr(Engine, "problem", "No worker can begin.")
+    page = open_page("train", hidden="8192", mc_samples="64")
+    assert "GiB" in page.error[0].value
+    assert [one.value for one in page.warning] == ["No worker can begin."]
+
+
+def test_words_follow_what_is_chosen_while_a_setting_is_refused(open_page) -> None:
+    def refused(**address: str) -> AppTest:
+        page = open_page("train", **address, dataset="digits", hidden="8192", mc_samples="64", binarize="none")
+        assert "GiB" in page.error[0].value
+        return page
+
+    page = refused(decoders="categorical")
+    assert "one of 17 levels each" in text(page) and "a loss here" not in text(page)
+    page.selectbox(key="train.binarize").set_value("threshold").run()
+    assert "GiB" in page.error[0].value and "one of 2 levels each" in text(page)
+    page = refused(decoders="categorical")
+    page.button_group(key="train.decoders").set_value(["Bernoulli"]).run()
+    assert "a loss here" in text(page) and not page.exception
+    page = refused(decoders="categorical")
+    page.button_group(key="train.decoders").set_value([]).run()
+    assert page.error[0].value == "Choose at least one decoder to train." and "levels each" not in text(page)
+
+
+def test_chosen_decoders_are_shown_once_the_store_can_be_read_again(
+    open_page, stages: list[dict[str, Any]], monkeypatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise StoreError("The database is locked.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vae_core.runs.store.Store.run", fails)
+        page = open_page("train", **EVERY)
+        assert [one.value for one in page.error] == ["The database is locked."] and not stages
+    page.button_group(key="train.decoders").set_value(["Laplace"]).run()
+    assert not page.error and not page.exception
+    assert [lane["run"] for lane in stages[-1]["lanes"]] == [spec_of("laplace").id]
 
 
 def test_a_long_wish_is_told_before_it_is_begun(open_page) -> None:

@@ -108,6 +108,7 @@ def test_a_run_that_was_removed_says_what_it_was(open_page, engine: Engine) -> N
     assert not page.warning
     assert page.number_input(key="train.seed").value == 67
     assert [button.label for button in page.button] == ["Train"]
+    assert not page.number_input(key="train.seed").set_value(68).run().info
     assert not page.run().info
     page = open_page("train", run="e" * 16)
     assert "its name alone does not tell its settings" in page.warning[0].value
