@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
+from pages.shared.edited import Stamp, stamp
 from pages.shared.links import Target, page_link, target
-from pages.shared.words import Parts, glossary, with_terms
+from pages.shared.words import GLOSSARY, Parts, glossary, with_terms
 from vae_core.folders import ASSETS
 
+FILE = ASSETS / "questions.md"
 INNER = str.maketrans("“”", "‘’")
 RIGHT = ":material/check: **the answer**"
 RIGHT_GUESS = ":material/check: **the answer, and your guess**"
@@ -59,7 +62,12 @@ class Question:
 
 def questions() -> list[Question]:
     """In the order of the file, which a teacher may edit while the app runs."""
-    parts = Parts(ASSETS / "questions.md")
+    return _questions(stamp(FILE), stamp(GLOSSARY))
+
+
+@lru_cache(maxsize=2)  # for all visitors: each page that was drawn lives as long as its visitor
+def _questions(_state: Stamp, _glossary: Stamp) -> list[Question]:
+    parts = Parts(FILE)
     parts.pop("")
     terms = glossary()
     return [_question(belief, body, terms) for belief, body in parts.items()]

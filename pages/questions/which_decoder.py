@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import streamlit as st
 
 from pages.questions.quiz import Link, links_in, paragraphs
+from pages.shared.edited import Stamp, stamp
 from pages.shared.words import Parts
 from vae_core.folders import ASSETS
 from vae_core.likelihoods import LIKELIHOODS
+
+FILE = ASSETS / "which_decoder.md"
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,12 @@ class Kind:
 
 def kinds() -> tuple[str, list[Kind]]:
     """What is said before them, and all in the order of the file, which a teacher may edit while the app runs."""
-    parts = Parts(ASSETS / "which_decoder.md")
+    return _kinds(stamp(FILE))
+
+
+@lru_cache(maxsize=2)
+def _kinds(_state: Stamp) -> tuple[str, list[Kind]]:
+    parts = Parts(FILE)
     return parts.pop(""), [_kind(title, body) for title, body in parts.items()]
 
 
