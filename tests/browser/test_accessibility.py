@@ -4,12 +4,11 @@ that skips a level."""
 from __future__ import annotations
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from app import PAGES
 from tests.browser.conftest import Server
 from tests.browser.test_first_screens import has_scheme
-from tests.waiting import SECONDS
 
 # What Streamlit draws and no page can mend, by theme and rule, as a part of the element's place or source.
 # A formula or line of code wider than its box scrolls, and takes no focus.
@@ -31,10 +30,7 @@ DRAWN = {
 }
 
 
-def test_axe_finds_nothing_serious(browser: Browser, server: Server) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(1000 * SECONDS)
-    page = context.new_page()
+def test_axe_finds_nothing_serious(page: Page, server: Server) -> None:
     found, seen = [], set()
     for name in PAGES:
         page.goto(f"{server.url}/{'' if name == 'start' else name}")
@@ -56,6 +52,5 @@ def test_axe_finds_nothing_serious(browser: Browser, server: Server) -> None:
                         seen.add((name, scheme))
                     elif not any(part in text for part in STREAMLITS[scheme].get(rule["id"], ())):
                         found.append(f"{name}, {scheme}: {rule['id']}: {text[:160]} {node['failureSummary'][:160]}")
-    context.close()
     assert not found, "\n".join(found)
     assert seen == {(name, scheme) for name in DRAWN for scheme in STREAMLITS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, at_rest
 from vae_core.lessons.compare_verdict import score
@@ -95,9 +95,9 @@ def test_what_cannot_be_compared_is_told(page: Page, server: Server) -> None:
     expect(page.get_by_text("What each one's own objective shows")).to_be_visible()  # the other is
 
 
-def test_it_fits_a_telephone(browser: Browser, server: Server) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
-    page = context.new_page()
+def test_it_fits_a_telephone(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.emulate_media(color_scheme="dark")
     open_page(page, server, "?guess=skip")
     expect(page.get_by_label(re.compile("^Rate against distortion: "))).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -106,4 +106,3 @@ def test_it_fits_a_telephone(browser: Browser, server: Server) -> None:
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
-    context.close()

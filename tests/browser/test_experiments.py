@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Server
 
@@ -59,11 +59,10 @@ def test_train_again_and_stop(page: Page, server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_sticks_out_when_all_is_shown(browser: Browser, server: Server, name: str) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
-    page = context.new_page()
+def test_nothing_sticks_out_when_all_is_shown(page: Page, server: Server, name: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.emulate_media(color_scheme="dark")
     open_page(page, server, f"experiment={name}&{name}=skip")
     expect(page.get_by_role("button", name=re.compile("^(Continue|Train these again)$"))).to_be_attached()
     wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, f"the page is {wide} px wider than the window"
-    context.close()

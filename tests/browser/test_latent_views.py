@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.latents import GREY, SEEN, drag, number, open_latent, opened, z_of
@@ -83,9 +83,9 @@ def test_exports_are_downloads(page: Page, server: Server) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = context.new_page()
+def test_nothing_sticks_out(page: Page, server: Server, width: int, scheme) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
     open_latent(page, server)
     for view, seen in SEEN.items():
         page.get_by_role("radio", name=view, exact=True).click()
@@ -93,4 +93,3 @@ def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme
         expect(page.locator("[data-stale=true]")).to_have_count(0)  # what the view before it drew is gone
         wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{view} is {wide} px wider than the window"
-    context.close()

@@ -7,7 +7,7 @@ import re
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.browser.conftest import Server
 from tests.waiting import wait_until
@@ -232,11 +232,10 @@ def test_a_symbol_lights_its_picture_and_the_other_way_round(page: Page, server:
     page.locator(".how").hover()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = context.new_page()
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+def test_nothing_sticks_out(page: Page, server: Server, width: int, scheme) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
     open_image(page, server, "L=1000")
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(6)
     assert page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth") <= 0
@@ -245,4 +244,3 @@ def test_nothing_sticks_out(browser: Browser, server: Server, width: int, scheme
     assert (box := chart.bounding_box()) and box["y"] + box["height"] < 800
     for one in page.locator(".pixel-map .panel").all():
         assert one.evaluate("panel => panel.scrollWidth - panel.clientWidth") <= 0
-    context.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.test_one_pixel import numbers, open_page, panel
@@ -27,9 +27,8 @@ FOCUSED = """() => {
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)])
-def test_a_preset_and_its_pictures_share_a_screen(browser: Browser, server: Server, width: int, height: int) -> None:
-    context = browser.new_context(viewport={"width": width, "height": height})
-    page = context.new_page()
+def test_a_preset_and_its_pictures_share_a_screen(page: Page, server: Server, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
     open_page(page, server, "question=grey&decoder=continuous_bernoulli&a=1&x=0.5")
     said = page.locator(".said")
     assert said.get_attribute("role") == "status"  # read out politely
@@ -54,7 +53,6 @@ def test_a_preset_and_its_pictures_share_a_screen(browser: Browser, server: Serv
     page.get_by_role("slider").nth(1).evaluate("input => input.scrollIntoView({ block: 'end' })")
     for one in (page.get_by_role("slider").first, panel(page, "sigmoid"), panel(page, "softmax")):
         assert one.evaluate(IN_VIEW), one
-    context.close()
 
 
 def test_the_level_that_is_used_is_shown(page: Page, server: Server) -> None:
