@@ -8,14 +8,14 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.waiting import SECONDS, wait_until
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 expect.set_options(timeout=1000 * SECONDS)
+WINDOW: ViewportSize = {"width": 1280, "height": 900}
 
 
 @dataclass
@@ -115,38 +116,65 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def kept_context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport=WINDOW)
     context.set_default_timeout(1000 * SECONDS)
     yield context
     context.close()
 
 
+@pytest.fixture(scope="session")
+def tab(kept_context: BrowserContext) -> Page:
+    return kept_context.new_page()
+
+
 @pytest.fixture
-def context(kept_context: BrowserContext) -> Iterator[BrowserContext]:
+def context(kept_context: BrowserContext, tab: Page) -> Iterator[BrowserContext]:
     """Somebody who has never been here, in a browser that has Streamlit's scripts: half a second less for each."""
     yield kept_context
     for page in kept_context.pages:
         if is_local(page.url):
-            page.evaluate("localStorage.clear()")
-        page.close()
+            page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        if page != tab:
+            page.close()
     kept_context.clear_cookies()
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page that must show no exception, log no error, and ask nobody but this machine for anything."""
-    page = context.new_page()
+def page(context: BrowserContext, tab: Page) -> Iterator[Page]:
+    """A page that must show no exception, log no error, and ask nobody but this machine for anything. In a tab that has
+    compiled Streamlit's scripts: another half second."""
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(_text(message)) if message.type == "error" else None)
-    page.on("request", lambda request: errors.append(request.url) if not is_local(request.url) else None)
-    yield page
+    heard: dict[Any, Callable[[Any], None]] = {
+        "pageerror": lambda error: errors.append(str(error)),
+        "console": lambda message: errors.append(_text(message)) if message.type == "error" else None,
+        "request": lambda request: errors.append(request.url) if not is_local(request.url) else None,
+    }
+    for event, hear in heard.items():
+        tab.on(event, hear)
+    yield tab
+    for event, hear in heard.items():
+        tab.remove_listener(event, hear)
     # Streamlit looks for its own endpoints below the page's path first, and Chromium logs that as an error.
     # And a server's very first visitor is told that a linked page is not there before app.py sends him to it.
     known = r"/[a-z_]+/_stcore/|that you have requested does not seem to exist"
     real = [error for error in errors if not re.search(known, error)]
+    exceptions = tab.locator("[data-testid=stException]").count()
+    _leave(tab)
     assert not real, real
-    assert page.locator("[data-testid=stException]").count() == 0
+    assert exceptions == 0
+
+
+def _leave(tab: Page) -> None:
+    """As it was when it was opened."""
+    if is_local(tab.url):
+        tab.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    tab.mouse.move(0, 0)
+    tab.goto("about:blank")
+    tab.set_viewport_size(WINDOW)
+    tab.emulate_media(color_scheme="null", reduced_motion="null")
+    inspector = tab.context.new_cdp_session(tab)
+    inspector.send("Page.resetNavigationHistory")
+    inspector.detach()
 
 
 def _text(message: ConsoleMessage) -> str:

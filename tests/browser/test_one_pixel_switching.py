@@ -40,14 +40,12 @@ def walk() -> list[str]:
 
 def test_a_switched_picture_is_a_fresh_one(page: Page, server: Server) -> None:
     query = "a=0.5&x=0.5&log_var=-3&sigma=0.4&scale=0.2&log_scale=-2.5&v=1&levels=4"
-    open_page(page, server, query)
     fresh = {}
     for key in LIKELIHOODS:
-        other = page.context.new_page()
-        open_page(other, server, f"{query}&decoder={key}")
-        fresh[key] = seen(other)
-        other.close()
+        open_page(page, server, f"{query}&decoder={key}")
+        fresh[key] = seen(page)
     assert len({str(one["panels"]) for one in fresh.values()}) == len(LIKELIHOODS)
+    open_page(page, server, query)
     for key in walk()[1:]:
         switch(page, key)
         assert seen(page) == fresh[key]
