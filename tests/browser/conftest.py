@@ -137,6 +137,7 @@ def context(kept_context: BrowserContext, tab: Page) -> Iterator[BrowserContext]
         if page != tab:
             page.close()
     kept_context.clear_cookies()
+    _leave(tab)
 
 
 @pytest.fixture
@@ -158,16 +159,12 @@ def page(context: BrowserContext, tab: Page) -> Iterator[Page]:
     # And a server's very first visitor is told that a linked page is not there before app.py sends him to it.
     known = r"/[a-z_]+/_stcore/|that you have requested does not seem to exist"
     real = [error for error in errors if not re.search(known, error)]
-    exceptions = tab.locator("[data-testid=stException]").count()
-    _leave(tab)
     assert not real, real
-    assert exceptions == 0
+    assert tab.locator("[data-testid=stException]").count() == 0
 
 
 def _leave(tab: Page) -> None:
     """As it was when it was opened."""
-    if is_local(tab.url):
-        tab.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
     tab.mouse.move(0, 0)
     tab.goto("about:blank")
     tab.set_viewport_size(WINDOW)
