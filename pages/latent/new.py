@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.latent.run import LatentRun
+from pages.latent.run import KEPT, LatentRun
 from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
 from pages.shared.numbers import nats
@@ -65,12 +65,12 @@ def _show(run: LatentRun, name: str, found: NewImages) -> None:
     )
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
 def _drawn(spec_id: str, loaded: int, draw: int, _run: LatentRun) -> tuple[tuple[NewImages, NewImages], VAE]:
     """Two times all training images are gone through; a class looks at draw 0."""
     return draw_new(_run.vae, _run.data, _run.codes, N, draw), _run.vae
 
 
-@st.cache_resource(max_entries=12, show_spinner="Looking for nearest training images")
+@st.cache_resource(max_entries=KEPT, show_spinner="Looking for nearest training images")
 def _usual(spec_id: str, loaded: int, _run: LatentRun) -> tuple[float, VAE]:
     return usual_distance(_run.vae, _run.data, _run.codes), _run.vae

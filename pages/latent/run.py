@@ -22,6 +22,7 @@ from vae_core.spec import RunSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
+KEPT = 8  # runs, some 6 MB each: the six that ship, which a class finds computed, and two of its own
 HELD = ["at an image's code", "at 0"]
 IMAGE_SETTINGS = {
     "held": choice(HELD, HELD[0]),
@@ -59,7 +60,7 @@ def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
 # What is kept by the `id` of a network keeps the network too: no other can have that `id` meanwhile.
 
 
-@st.cache_resource(max_entries=16, show_spinner="Encoding the held-out images")
+@st.cache_resource(max_entries=KEPT, show_spinner="Encoding the held-out images")
 def _opened(spec_id: str, loaded: int, _spec: RunSpec, _vae: VAE, _data: Dataset) -> LatentRun:
     codes = held_out_codes(_vae, _data)
     codes = replace(codes, x=_kept(sha256(codes.x.numpy().data).hexdigest(), codes.x))

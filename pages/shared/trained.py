@@ -151,7 +151,7 @@ def vae_of(spec: RunSpec, store: Store) -> VAE:
     return _load(spec.canonical_json, run.step if run else 0, store)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Loading the decoder")  # all that ship, and some of a class's own
+@st.cache_resource(max_entries=12, show_spinner="Loading the decoder")  # all that ship, and two of a class's own
 def _load(canonical_json: str, step: int, _store: Store) -> VAE:
     from vae_core.checkpoint import load_vae
 
