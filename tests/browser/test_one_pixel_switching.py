@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
@@ -30,23 +31,24 @@ def switch(page: Page, key: str) -> None:
     wait_until(lambda: numbers(page)["decoder"] == key and f"decoder={key}" in f"{page.url}&decoder=bernoulli")
 
 
-def walk() -> list[str]:
-    """To and fro among all, then in leaps: all ordered pairs would be 56 steps."""
+def walks() -> dict[str, list[str]]:
+    """To and fro among all, and, on another x, in leaps: all ordered pairs would be 56 steps of a page each."""
     keys = list(LIKELIHOODS)
-    leaps = [keys[3 * step % len(keys)] for step in range(1, len(keys) + 1)]
+    leaps = [keys[3 * step % len(keys)] for step in range(len(keys))]
     assert set(leaps) == set(keys)
-    return [*keys, *reversed(keys[:-1]), *leaps]
+    return {"0.5": [*keys, *reversed(keys[:-1])], "1": [*leaps, keys[0]]}
 
 
-def test_a_switched_picture_is_a_fresh_one(page: Page, server: Server) -> None:
-    query = "a=0.5&x=0.5&log_var=-3&sigma=0.4&scale=0.2&log_scale=-2.5&v=1&levels=4"
+@pytest.mark.parametrize(("x", "walk"), walks().items())
+def test_a_switched_picture_is_a_fresh_one(page: Page, server: Server, x: str, walk: list[str]) -> None:
+    query = f"a=0.5&x={x}&log_var=-3&sigma=0.4&scale=0.2&log_scale=-2.5&v=1&levels=4"
     fresh = {}
     for key in LIKELIHOODS:
         open_page(page, server, f"{query}&decoder={key}")
         fresh[key] = seen(page)
     assert len({str(one["panels"]) for one in fresh.values()}) == len(LIKELIHOODS)
     open_page(page, server, query)
-    for key in walk()[1:]:
+    for key in walk[1:]:
         switch(page, key)
         assert seen(page) == fresh[key]
 
