@@ -136,9 +136,9 @@ def _give_back_memory() -> None:
         give_back_memory()
 
 
-def show_engine_state(engine: Engine, told: bool = False) -> None:
-    """A line while the workers warm up, a sentence while something is wrong, nothing when all is well. `told`: a stage
-    beside it says what is wrong."""
+def show_engine_state(engine: Engine) -> None:
+    """A line while the workers warm up, a sentence while something is wrong, nothing when all is well. For pages whose
+    first screen is not a stage, which says it in a room of its own."""
 
     waiting = bool(engine.state != "ready" or engine.problem)
     by_clock(STATE, waiting)
@@ -147,18 +147,16 @@ def show_engine_state(engine: Engine, told: bool = False) -> None:
     def state() -> None:
         if waiting and engine.state == "ready" and not engine.problem:
             st.rerun()
-        if not told:
-            show_problem(engine)
-        if engine.state == "starting" and not engine.problem:
-            ready = (
-                f"{engine.workers} of {engine.workers_expected} ready" if engine.workers_expected > 1 else "starting"
-            )
-            st.caption(
-                f":material/hourglass_top: The training processes are warming up ({ready}). "
-                "The page works meanwhile, and a run you start begins as soon as one is warm."
-            )
+        show_problem(engine)
+        if engine.warming:
+            st.caption(f":material/hourglass_top: {engine.warming}")
 
     state()
+    show_notice(engine)
+
+
+def show_notice(engine: Engine) -> None:
+    """What was mended when the store was opened."""
     if engine.store.notice:
         st.warning(engine.store.notice, icon=":material/healing:")
 

@@ -9,7 +9,7 @@ from pages.shared.learner import learner
 from pages.shared.naming import title
 from pages.shared.path import adds, show_next
 from pages.shared.run_panel import run_panel, show_ends, show_trouble, train, trouble_kept
-from pages.shared.runtime import get_engine, show_engine_state, show_problem
+from pages.shared.runtime import get_engine, show_notice, show_problem
 from pages.shared.sections import run_again
 from pages.shared.stage.show import stage
 from pages.shared.tour import show_title
@@ -51,7 +51,7 @@ def show() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             costs = form(engine.store)
             buttons = st.container(width="content")
-            show_engine_state(engine, told=True)
+            show_notice(engine)
     except StoreError as error:
         st.error(str(error), icon=":material/hard_drive:")
         st.stop()
@@ -82,12 +82,11 @@ def show_panel(specs: Sequence[RunSpec], buttons: DeltaGenerator, costs: DeltaGe
     with buttons:
         drawn = run_panel(engine, specs, longer=train_longer, more=how_much_longer(specs))
     show_trouble()
-    if long and set(drawn) != {"done"}:  # not at the press alone, or the stage would move under it
-        st.caption(f":material/groups: {long}")
     if specs:
         bits = TRAIN_SETTINGS["units"] == "bits"
         lanes = {title(spec): spec for spec in specs}
-        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units)
+        ahead = long if set(drawn) != {"done"} else ""
+        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units, ahead)
         show_ends(engine.store, lanes)
         if set(drawn) == {"done"}:
             leads_on(specs)

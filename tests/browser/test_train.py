@@ -10,7 +10,11 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.stages import LANES, button, lane, open_train, passed, picture, shown, stands_whole, step
+from tests.runs.stores import ended
 from tests.waiting import SECONDS, wait_until
+from vae_core.runs import kept
+from vae_core.runs.forecast import MEASURED
+from vae_core.runs.store import Store
 
 
 def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server: Server) -> None:
@@ -56,6 +60,25 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
         expect(lane(page, key)).to_contain_text("done: 768 steps")
     expect(page.get_by_text("not on one axis")).to_be_visible()
     expect(page.locator(".remarks")).to_contain_text("σ")
+
+
+def test_what_runs_take_comes_and_goes_and_nothing_moves(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    open_train(page, server, "decoders=gaussian_learned&epochs=8&seed=23")
+    expect(page.get_by_text("warming up")).to_have_count(0)
+    expect(page.locator(".ahead")).to_be_empty()
+    store = Store(server.home)
+    slow = [ended(store, seed, 1000.0) for seed in range(4000, 4000 + MEASURED)]
+    try:
+        page.evaluate(SHIFTS)
+        button(page, "Train").press("Enter")
+        expect(page.locator(".ahead")).to_contain_text("This takes long, about")
+        expect(lane(page, "gaussian_learned")).to_contain_text("done:")
+        expect(page.locator(".ahead")).to_be_empty()
+        assert page.evaluate("window.shifted") < 0.02
+    finally:
+        for spec in slow:
+            kept.remove(store, spec.id)
 
 
 # What has moved, without a person's doing, since this was run (https://web.dev/cls).

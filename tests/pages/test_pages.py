@@ -47,10 +47,14 @@ def _two_of_three_workers(problem: str) -> None:
     from types import SimpleNamespace
 
     from pages.shared.runtime import show_engine_state
+    from vae_core.runs.health import Health
 
-    store = SimpleNamespace(notice="")
-    facts = {"state": "starting", "workers": 2, "workers_expected": 3, "problem": problem, "store": store}
-    show_engine_state(SimpleNamespace(**facts))  # type: ignore[arg-type]
+    class Engine(Health):
+        store = SimpleNamespace(notice="")
+
+    engine = Engine(None)
+    engine.workers, engine.workers_expected, engine._problems = 2, 3, {"workers": problem}
+    show_engine_state(engine)  # type: ignore[arg-type]
 
 
 def test_workers_that_are_missing_are_counted() -> None:

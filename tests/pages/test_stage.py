@@ -150,7 +150,7 @@ def test_who_waits_for_no_news_is_let_go(store: Store, monkeypatch: pytest.Monke
     """(A server that was told to end waits for its answers, and so would who told it.)"""
     spec = small(epochs=1)
     keep(store, spec)
-    engine = SimpleNamespace(store=store, problem="", busy="", state="ready")
+    engine = SimpleNamespace(store=store, problem="", warming="", busy="", state="ready")
     monkeypatch.setattr(route, "engine_itself", lambda: engine)
     monkeypatch.setattr(route, "ENDING", [])
     gone = asyncio.Event()

@@ -12,6 +12,7 @@ from tests.runs.conftest import small
 from vae_core import RunSpec
 from vae_core.runs.messages import Progress
 from vae_core.runs.store import Run, Store
+from vae_core.spec import NOMINAL_FLOPS, NOMINAL_STEP_SECONDS, cost
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_SNAPSHOTS, MAX_CURVE = 200, 1000  # what is promised
@@ -46,6 +47,16 @@ def trained(store: Store, spec: RunSpec, *, start: int = -1, end: int | None = N
     store.save_weights(spec.id, f"{spec.id} at {end}".encode())
     store.finish(spec.id, status, "" if status == "done" else f"Stopped at step {end}.", {"active_latents": 2})
     return found(store, spec)
+
+
+def ended(store: Store, seed: int, times: float, **settings: Any) -> RunSpec:
+    """A run of the default kind that took so many times as long as `cost` expects of it."""
+    spec = RunSpec(seed=seed, **settings)
+    step_seconds = times * (cost(spec).step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS)
+    store.queue(spec)
+    store.add_snapshot(spec, progress(spec.total_steps))
+    store.finish(spec.id, "done", "", {"images_per_second": spec.batch_size / step_seconds})
+    return spec
 
 
 def begin_again(store: Store) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.runs.stores import progress
+from tests.runs.stores import ended
 from vae_core.runs.forecast import LONG_SECONDS, MEASURED, forecast, measured_pace
 from vae_core.runs.store import Store
 from vae_core.runs.turns import SLICE_SECONDS
-from vae_core.spec import NOMINAL_FLOPS, NOMINAL_STEP_SECONDS, RunSpec, cost
+from vae_core.spec import RunSpec, cost
 
 DEFAULT = RunSpec()
 LONG = RunSpec(batch_size=1)
@@ -21,15 +20,6 @@ LONG = RunSpec(batch_size=1)
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
-
-
-def ended(store: Store, seed: int, times: float, **settings: Any) -> None:
-    """A run of the default kind that took so many times as long as `cost` expects of it."""
-    spec = RunSpec(seed=seed, **settings)
-    step_seconds = times * (cost(spec).step_flops / NOMINAL_FLOPS + NOMINAL_STEP_SECONDS)
-    store.queue(spec)
-    store.add_snapshot(spec, progress(spec.total_steps))
-    store.finish(spec.id, "done", "", {"images_per_second": spec.batch_size / step_seconds})
 
 
 def seconds_in(text: str) -> float:

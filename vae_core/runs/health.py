@@ -41,6 +41,17 @@ class Health:
             return ""
         return busy_sentence(self._in_line, self._training, 0.0 if self.address else self._others.cores)
 
+    @property
+    def warming(self) -> str:
+        """How many workers are there while others still come; empty once all are, or where that is a `problem`."""
+        if self.state != "starting" or self.problem:
+            return ""
+        ready = f"{self.workers} of {self.workers_expected} ready" if self.workers_expected > 1 else "starting"
+        return (
+            f"The training processes are warming up ({ready}). The page works meanwhile, and a run you start begins as "
+            "soon as one is warm."
+        )
+
     def wait_until_ready(self, seconds: float) -> bool:
         """Whether all expected workers are warm, within that time."""
         return self._all_came.wait(seconds)

@@ -50,7 +50,7 @@ async def news(request: Request) -> Response:
                 break
             await store.news.wait(version, min(LOOK_UP, until - time.monotonic()))
             version = store.news.version
-        problem = engine.problem or engine.busy * busy
+        problem = engine.problem or engine.warming or engine.busy * busy
         told = await run_in_threadpool(told_once, store, tuple(asked.items()), version, problem, int(time.monotonic()))
     except StoreError as error:
         return JSONResponse({"error": str(error)}, 503)

@@ -7,6 +7,7 @@ function draw(stage) {
   const idle = data.lanes.map((lane, index) => !data.statuses[index] && !feed.runs[lane.run]);
   stage.lanes.forEach(({ section }, index) => (section.dataset.idle = idle[index]));
   find(".left").dataset.idle = !idle.includes(false);
+  set(stage.ahead, data.ahead);
   const first = data.lanes.map((lane) => snapshotAt(feed.runs[lane.run], stage.step)).find(Boolean);
   paintSheet(stage.xStrip, first?.sheets.input, data.side, GREYS);
   if (stage.fresh) drawCurves(stage);

@@ -29,10 +29,11 @@ def stage(
     words: str = "All decoders at one step of their training.",
     bits: bool = False,
     on_bits: Callable[[bool], None] = lambda bits: None,
+    ahead: str = "",
 ) -> None:
     """A lane for each of these runs, under its name. `statuses` are what the page around it knows: it is drawn again
     once they are others. `words` stand beside the lanes. `bits`: begin with reconstruction in bits per pixel; `on_bits`
-    hears when that changes."""
+    hears when that changes. `ahead`: what one should know before one begins; it may come and go, and nothing moves."""
     specs = list(lanes.values())
     looks = _looks(specs)
     _STAGE(
@@ -45,6 +46,7 @@ def stage(
             "total_steps": max(spec.total_steps for spec in specs),
             "uniform_bits": uniform_bits(specs[0].n_levels),
             "bits": bits,
+            "ahead": ahead,
             "words": f"{words} {HOW}{MANY * (len(specs) > SIDE_BY_SIDE)}",
         },
         on_moved_change=lambda: None,

@@ -176,6 +176,7 @@ function buildLeft(stage, section) {
   section.setAttribute("aria-label", "What all decoders share");
   const words = element(section, "div", "words");
   element(words, "div", "trouble").setAttribute("role", "status");
+  stage.ahead = element(words, "div", "ahead");
   element(words, "div", "", data.words);
   element(section, "p", "coming", "Each decoder shows here, once it trains, its mean, a sample, its σ, new images and its curve.");
   element(section, "div", "caption", "x: held-out images").dataset.lights = "x";
