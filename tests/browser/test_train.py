@@ -36,7 +36,7 @@ def test_train_refresh_stop_continue(page: Page, context: BrowserContext, server
     wait_until(lambda: shown(page) > earlier)
     wait_until(lambda: picture(page, "bernoulli", "mean") != before)
     assert canvases.evaluate_all("all => all.every(one => one.marked)"), "an element was replaced"
-    assert page.evaluate("window.shifted") < 0.02
+    nothing_moved(page)
 
     # A refresh, and a second tab on the same link, show the same run, still moving.
     earlier = step(page, "bernoulli")
@@ -75,18 +75,27 @@ def test_what_runs_take_comes_and_goes_and_nothing_moves(page: Page, server: Ser
         expect(page.locator(".ahead")).to_contain_text("This takes long, about")
         expect(lane(page, "gaussian_learned")).to_contain_text("done:")
         expect(page.locator(".ahead")).to_be_empty()
-        assert page.evaluate("window.shifted") < 0.02
+        nothing_moved(page)
     finally:
         for spec in slow:
             kept.remove(store, spec.id)
 
 
-# What has moved, without a person's doing, since this was run (https://web.dev/cls).
+# What has moved, without a person's doing, since this was run (https://web.dev/cls): how much, and each time what.
 SHIFTS = """() => {
   window.shifted = 0;
-  new PerformanceObserver((list) => list.getEntries().forEach((one) => { window.shifted += one.value }))
-    .observe({ type: 'layout-shift' });
+  window.moves = [];
+  new PerformanceObserver((list) => list.getEntries().forEach((one) => {
+    window.shifted += one.value;
+    const moved = one.sources.map(({ node, previousRect: from, currentRect: to }) =>
+      `${node?.className || node?.nodeName} "${node?.textContent?.slice(0, 40)}" ${from.y} to ${to.y}`);
+    window.moves.push(`${one.value}: ${moved.join("; ")}`);
+  })).observe({ type: 'layout-shift' });
 }"""
+
+
+def nothing_moved(page: Page) -> None:
+    assert page.evaluate("window.shifted") < 0.02, page.evaluate("window.moves")
 
 
 def test_grey_is_a_click_away_and_back_leads_back(page: Page, server: Server) -> None:
