@@ -9,7 +9,7 @@ from pages.latent.run import LatentRun
 from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
 from pages.shared.figures import readable
-from pages.shared.held_out import choose_image
+from pages.shared.held_out import choose_image, image as image_of
 from pages.shared.numbers import nats
 from pages.shared.words import Parts
 from vae_core.lessons.latent import arc, line, log_prior, means
@@ -69,5 +69,5 @@ def between(run: LatentRun, settings: PageSettings, words: Parts) -> None:
     st.markdown(f":violet-badge[ln of a probability density of z, nats] ln p(z) half-way: {half_way}.")
 
 
-def _thumbnail(run: LatentRun, image: int):
-    return grey(run.codes.x[image : image + 1])[0].repeat(3, axis=0).repeat(3, axis=1)
+def _thumbnail(run: LatentRun, number: int):
+    return grey(image_of(run.spec, number)[None])[0].repeat(3, axis=0).repeat(3, axis=1)

@@ -9,7 +9,7 @@ from pages.latent.run import LatentRun, open_runs
 from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
 from pages.shared.columns import columns
-from pages.shared.held_out import choose_image
+from pages.shared.held_out import choose_image, image as image_of
 from pages.shared.naming import label, title
 from pages.shared.words import Parts, decoder_words
 from vae_core.lessons.latent import at_own_code
@@ -58,7 +58,7 @@ def _chosen(run: LatentRun, specs: list[RunSpec], store: Store, settings: PageSe
 
 def _show(one: LatentRun, first: LatentRun, image: int, words: Parts) -> None:
     """One held-out image of the first run, at its code under this one."""
-    x = first.codes.x[image : image + 1]
+    x = image_of(first.spec, image)[None]  # (1, n_pixels)
     found = at_own_code(one.vae, x, seed=image)
     st.markdown(f"### {one.name}")
     real = one.vae.likelihood.support is Support.REAL

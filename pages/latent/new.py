@@ -73,4 +73,4 @@ def _drawn(spec_id: str, loaded: int, draw: int, _run: LatentRun) -> tuple[tuple
 
 @st.cache_resource(max_entries=KEPT, show_spinner="Looking for nearest training images")
 def _usual(spec_id: str, loaded: int, _run: LatentRun) -> tuple[float, VAE]:
-    return usual_distance(_run.vae, _run.data, _run.codes), _run.vae
+    return usual_distance(_run.vae, _run.data), _run.vae

@@ -12,6 +12,7 @@ import streamlit as st
 from pages.latent.run import LatentRun
 from pages.shared.figures import COLOURS
 from pages.shared.served import MOST, offer
+from vae_core.lessons.latent import held_out_images
 from vae_core.lessons.latent_weights import flat, shared
 from vae_core.likelihoods import Likelihood
 from vae_core.model import VAE
@@ -63,7 +64,7 @@ def _packed(
         "m": codes.m.numpy().astype("<f4").tobytes(),
         "s": (0.5 * codes.log_var).exp().numpy().astype("<f4").tobytes(),
         "labels": codes.labels.tobytes(),
-        "pictures": grey(codes.x[:MOST_PICTURED]).tobytes(),
+        "pictures": grey(held_out_images(_runs[0].vae, _runs[0].data, MOST_PICTURED)).tobytes(),
         "side": round(spec.n_pixels**0.5),
         "black_and_white": spec.binarize != "none",
         "kl": codes.kl.tolist(),

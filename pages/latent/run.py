@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from hashlib import sha256
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -19,10 +17,7 @@ from vae_core.model import VAE
 from vae_core.runs.engine import Engine
 from vae_core.spec import RunSpec
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-KEPT = 8  # runs, some 6 MB each: the six that ship, which a class finds computed, and two of its own
+KEPT = 8  # runs, some 3 MB each: the six that ship, which a class finds computed, and two of its own
 HELD = ["at an image's code", "at 0"]
 IMAGE_SETTINGS = {
     "held": choice(HELD, HELD[0]),
@@ -62,15 +57,7 @@ def open_runs(specs: list[RunSpec], engine: Engine) -> list[LatentRun]:
 
 @st.cache_resource(max_entries=KEPT, show_spinner="Encoding the held-out images")
 def _opened(spec_id: str, loaded: int, _spec: RunSpec, _vae: VAE, _data: Dataset) -> LatentRun:
-    codes = held_out_codes(_vae, _data)
-    codes = replace(codes, x=_kept(sha256(codes.x.numpy().data).hexdigest(), codes.x))
-    return LatentRun(_spec, _vae, _data, codes)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _kept(digest: str, _x: Tensor) -> Tensor:
-    """The images that many runs look at, in memory once: megabytes."""
-    return _x
+    return LatentRun(_spec, _vae, _data, held_out_codes(_vae, _data))
 
 
 def hidden(run: LatentRun) -> int:

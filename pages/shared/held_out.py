@@ -1,11 +1,26 @@
-"""Choosing one of a run's held-out images, by number or by its class."""
+"""A run's held-out images: one by its number, and the choice of one, by number or by its class."""
 
 from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from pages.shared.address import PageSettings
+from pages.shared.trained import data_of
+from vae_core.lessons.one_image import held_out_image
+from vae_core.spec import RunSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@lru_cache(maxsize=256)
+def image(spec: RunSpec, number: int) -> Tensor:
+    """(n_pixels,) in [0,1], as the run's own evaluation sees it. Raises DataError."""
+    return held_out_image(spec, data_of(spec.dataset), number)
 
 
 def choose_image(

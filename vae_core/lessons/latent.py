@@ -28,7 +28,6 @@ MOST_IMAGES = 5000  # that are encoded for a picture of the latent space
 class Codes:
     """q(z|x) = N(m, diag s^2) of n held-out images, as the model sees them."""
 
-    x: Tensor  # (n, n_pixels) in [0,1]
     labels: np.ndarray  # (n,) uint8
     m: Tensor  # (n, latent_dim)
     log_var: Tensor  # (n, latent_dim), ln s^2
@@ -62,12 +61,16 @@ class Codes:
         return float(np.clip(math.ceil(float(self.m.abs().max())), 4, 20))
 
 
+def held_out_images(vae: VAE, data: Dataset, most: int) -> Tensor:
+    """The first `most` held-out images, or all, as the model sees them: (n, n_pixels) in [0,1]."""
+    return Feed(vae.spec, data).held_out(most)
+
+
 @torch.inference_mode()
 def held_out_codes(vae: VAE, data: Dataset) -> Codes:
-    """Up to MOST_IMAGES held-out images and their codes."""
-    x = Feed(vae.spec, data).held_out(MOST_IMAGES)
-    m, log_var = vae.encode(x)
-    return Codes(x, data.labels[split(vae.spec)[1][:MOST_IMAGES]], m, log_var)
+    """Of up to MOST_IMAGES held-out images."""
+    m, log_var = vae.encode(held_out_images(vae, data, MOST_IMAGES))
+    return Codes(data.labels[split(vae.spec)[1][:MOST_IMAGES]], m, log_var)
 
 
 # Places and paths ----------------------------------------------------------------------------------------------------
@@ -226,9 +229,9 @@ def nearest_training(vae: VAE, data: Dataset, images: Tensor) -> Nearest:
     return Nearest(found, (wide - found).square().mean(dim=1).sqrt().numpy())
 
 
-def usual_distance(vae: VAE, data: Dataset, codes: Codes, most: int = 200) -> float:
+def usual_distance(vae: VAE, data: Dataset, most: int = 200) -> float:
     """From the mean at a held-out image's code to its nearest training image, a pixel: the median of `most` images."""
-    images = at_own_code(vae, codes.x[:most], seed=0)
+    images = at_own_code(vae, held_out_images(vae, data, most), seed=0)
     return float(np.median(nearest_training(vae, data, images.mean).rmse))
 
 
