@@ -229,7 +229,7 @@ def crowd(url: str, learners: int, seconds: float, folder: Path | None) -> None:
     for page, values in sorted(tally.by_page.items(), key=lambda one: -statistics.median(one[1])):
         print(f"    {page}: p50 {p(values, 0.5):.0f}, p95 {p(values, 0.95):.0f} ms of {len(values)} controls")
     report(f"CPU of {len(pages)} page process(es) for each act", 1000 * computed / max(acts, 1), "ms", "")
-    report("CPU for each script, clocks' included", 1000 * computed / max(tally.scripts, 1), "ms", "10")
+    report("CPU for each script, pages opened and clocks included", 1000 * computed / max(tally.scripts, 1), "ms", "")
     report("share of one core that they had", computed / wall, "", "")
     report("share of one core that the learners had", own / wall, "", "")
     print(f"{tally.scripts} scripts, {tally.answers} answers to stages, {tally.received / 1e6:.0f} MB sent to learners")
