@@ -9,7 +9,7 @@ from pages.latent.run import LatentRun
 from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
 from pages.shared.figures import readable
-from pages.shared.held_out import choose_image, image as image_of
+from pages.shared.held_out import choose_image, image_of
 from pages.shared.numbers import nats
 from pages.shared.words import Parts
 from vae_core.lessons.latent import arc, line, log_prior, means

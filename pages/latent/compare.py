@@ -9,7 +9,7 @@ from pages.latent.run import LatentRun, open_runs
 from pages.latent.sheet import sheet
 from pages.shared.address import PageSettings
 from pages.shared.columns import columns
-from pages.shared.held_out import choose_image, image as image_of
+from pages.shared.held_out import choose_image, image_of
 from pages.shared.naming import label, title
 from pages.shared.words import Parts, decoder_words
 from vae_core.lessons.latent import at_own_code

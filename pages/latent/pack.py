@@ -57,14 +57,15 @@ def _packed(
             weights.append(flattened.data)
             places |= {name: [start, start + len(flattened.data) // 4], f"{name}_layers": flattened.layers}
         described.append(_described(run) | places | {"layers": places["decoder_layers"]})
-    codes, spec = _runs[0].codes, _runs[0].spec
+    first = _runs[0]
+    codes, spec = first.codes, first.spec
     values = {
         "runs": described,
         "weights": b"".join(weights),
         "m": codes.m.numpy().astype("<f4").tobytes(),
         "s": (0.5 * codes.log_var).exp().numpy().astype("<f4").tobytes(),
         "labels": codes.labels.tobytes(),
-        "pictures": grey(held_out_images(_runs[0].vae, _runs[0].data, MOST_PICTURED)).tobytes(),
+        "pictures": grey(held_out_images(spec, first.data, MOST_PICTURED)).tobytes(),
         "side": round(spec.n_pixels**0.5),
         "black_and_white": spec.binarize != "none",
         "kl": codes.kl.tolist(),

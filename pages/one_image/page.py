@@ -11,10 +11,10 @@ import streamlit as st
 
 from pages.one_image.estimate import choose_draws, show_estimate
 from pages.one_image.pixel_map import pixel_map
-from pages.one_image.seen import estimated, image, pixels
+from pages.one_image.seen import estimated, pixels
 from pages.shared.address import PageSettings, Setting, choice, whole
 from pages.shared.columns import columns
-from pages.shared.held_out import choose_image
+from pages.shared.held_out import choose_image, image_of
 from pages.shared.naming import title
 from pages.shared.path import show_opening
 from pages.shared.runtime import get_engine, show_engine_state
@@ -116,7 +116,7 @@ def show() -> None:
 
 @st.fragment(key=MAP)
 def show_map(vaes: Sequence[VAE], number: int) -> None:
-    x, side = image(vaes[0].spec, number), math.isqrt(vaes[0].spec.n_pixels)
+    x, side = image_of(vaes[0].spec, number), math.isqrt(vaes[0].spec.n_pixels)
     seed = SETTINGS["draw"] if SETTINGS["z"] == "draw" else None  # None for z = m
     views = [(vae.spec, pixels(vae, number, seed)) for vae in vaes]
     pick = lambda pixel: SETTINGS.__setitem__("pixel", f"{pixel // side},{pixel % side}")

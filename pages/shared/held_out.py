@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=256)
-def image(spec: RunSpec, number: int) -> Tensor:
+def image_of(spec: RunSpec, number: int) -> Tensor:
     """(n_pixels,) in [0,1], as the run's own evaluation sees it. Raises DataError."""
     return held_out_image(spec, data_of(spec.dataset), number)
 

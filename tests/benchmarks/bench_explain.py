@@ -53,7 +53,8 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         server = Server(Path(folder)).start()
         try:
-            page.goto(f"{server.url}/train")
+            with page.expect_response("**/runs/news*"):  # which tells of the warming up
+                page.goto(f"{server.url}/train")
             expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
             wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
             for turn in ("first visit", "second visit"):

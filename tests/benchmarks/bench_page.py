@@ -62,7 +62,8 @@ def script_times(folder: str, query: dict[str, str], times: int = 20) -> list[fl
 
 
 def measure(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}/train?epochs=1")
+    with page.expect_response("**/runs/news*"):  # which tells of the warming up
+        page.goto(f"{server.url}/train?epochs=1")
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
     wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
     report("a control's rerun, idle, three empty lanes", pill_times(page), "ms", "50")

@@ -48,7 +48,12 @@ def keep(store: Store, spec: RunSpec) -> list[Snapshot]:
 def told(store: Store, **asked: int) -> tuple[dict[str, Any], bytes]:
     data = answer(store, asked)
     (length,) = struct.unpack("<I", data[:4])
-    return json.loads(data[4 : 4 + length]), data[4 + length :]
+    return header_of(data), data[4 + length :]
+
+
+def header_of(data: bytes) -> dict[str, Any]:
+    (length,) = struct.unpack("<I", data[:4])
+    return json.loads(data[4 : 4 + length])
 
 
 @pytest.fixture
@@ -143,6 +148,23 @@ def test_a_class_that_asks_for_the_same_is_answered_once(store: Store, monkeypat
     route.told_once(store, new, store.news.version + 1, "", 0)
     route.told_once(store, new, store.news.version, "", 1)
     assert worked_out == [dict(one) for one in (new, seen, new, new, new)]
+
+
+@pytest.mark.parametrize("wrong", ["", "The disk is full."])
+@pytest.mark.parametrize("warming", ["", "They are warming up."])
+def test_a_stage_hears_how_it_is_with_the_workers(
+    store: Store, monkeypatch: pytest.MonkeyPatch, wrong: str, warming: str
+) -> None:
+    """What is wrong before what passes; and why runs wait only where one of its own does."""
+    waits, over = small(seed=1), small(seed=2, epochs=1)
+    store.queue(waits)
+    keep(store, over)
+    engine = SimpleNamespace(store=store, problem=wrong, warming=warming, busy="2 more wait in line.", state="ready")
+    monkeypatch.setattr(route, "engine_itself", lambda: engine)
+    for spec, busy in ((waits, engine.busy), (over, "")):
+        query = f"run={spec.id}:-1&since=-1".encode()
+        reply = asyncio.run(route.news(Request({"type": "http", "query_string": query})))
+        assert header_of(bytes(reply.body))["problem"] == (wrong or warming or busy)
 
 
 @pytest.mark.parametrize("why", ["the server ends", "the browser has gone"])

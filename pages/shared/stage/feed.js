@@ -5,7 +5,7 @@ const BREATH = 250; // ms between two answers, once there is a first picture: on
 const DECODER = { canvas: null }; // one for all pictures: what they are drawn on to be read
 
 // Listen until `feed.over`. `changed()` after each answer; `failed(sentence)` while there is none, or what the answer
-// says is wrong, "" once all is well.
+// says is wrong or makes runs wait, "" once all is well.
 async function listen(feed, changed, failed) {
   let version = -1;
   while (!feed.over) {

@@ -33,7 +33,7 @@ def stage(
 ) -> None:
     """A lane for each of these runs, under its name. `statuses` are what the page around it knows: it is drawn again
     once they are others. `words` stand beside the lanes. `bits`: begin with reconstruction in bits per pixel; `on_bits`
-    hears when that changes. `ahead`: what one should know before one begins; it may come and go, and nothing moves."""
+    hears when that changes. `ahead`: what one should know of what these take; it may come and go, and nothing moves."""
     specs = list(lanes.values())
     looks = _looks(specs)
     _STAGE(
