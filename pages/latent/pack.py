@@ -12,7 +12,7 @@ import streamlit as st
 from pages.latent.run import LatentRun
 from pages.shared.figures import COLOURS
 from pages.shared.served import MOST, offer
-from vae_core.lessons.latent import held_out_images
+from vae_core.feed import Feed
 from vae_core.lessons.latent_weights import flat, shared
 from vae_core.likelihoods import Likelihood
 from vae_core.model import VAE
@@ -65,7 +65,7 @@ def _packed(
         "m": codes.m.numpy().astype("<f4").tobytes(),
         "s": (0.5 * codes.log_var).exp().numpy().astype("<f4").tobytes(),
         "labels": codes.labels.tobytes(),
-        "pictures": grey(held_out_images(spec, first.data, MOST_PICTURED)).tobytes(),
+        "pictures": grey(Feed(spec, first.data).held_out(MOST_PICTURED)).tobytes(),
         "side": round(spec.n_pixels**0.5),
         "black_and_white": spec.binarize != "none",
         "kl": codes.kl.tolist(),

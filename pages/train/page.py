@@ -85,10 +85,10 @@ def show_panel(specs: Sequence[RunSpec], buttons: DeltaGenerator, costs: DeltaGe
     if specs:
         bits = TRAIN_SETTINGS["units"] == "bits"
         lanes = {title(spec): spec for spec in specs}
-        ahead = long if set(drawn) != {"done"} else ""
-        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units, ahead)
+        done = set(drawn) == {"done"}
+        stage(lanes, drawn, "train.stage", adds("train"), bits, set_units, "" if done else long)
         show_ends(engine.store, lanes)
-        if set(drawn) == {"done"}:
+        if done:
             leads_on(specs)
 
 

@@ -6,12 +6,11 @@ import re
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
-from tests.benchmarks.bench_page import report
+from tests.benchmarks.bench_page import open_warm, report
 from tests.browser import chromium
 from tests.browser.conftest import Server
-from tests.waiting import wait_until
 
 # The name in the menu, and what is drawn when the page is there.
 DRAWN = {
@@ -53,10 +52,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         server = Server(Path(folder)).start()
         try:
-            with page.expect_response("**/runs/news*"):  # which tells of the warming up
-                page.goto(f"{server.url}/train")
-            expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
-            wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
+            open_warm(page, f"{server.url}/train")
             for turn in ("first visit", "second visit"):
                 for name, selector in DRAWN.items():
                     page.wait_for_timeout(500)

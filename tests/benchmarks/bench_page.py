@@ -65,11 +65,16 @@ def script_times(folder: str, query: dict[str, str], times: int = 20) -> list[fl
     return found[::2] if not query else found  # seed 0 is the one trained
 
 
-def measure(page: Page, server: Server) -> None:
+def open_warm(page: Page, url: str) -> None:
+    """The Train page, once all workers are there."""
     with page.expect_response("**/runs/news*"):  # which tells of the warming up
-        page.goto(f"{server.url}/train?epochs=1")
+        page.goto(url)
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
     wait_until(lambda: page.get_by_text("warming up").count() == 0, 120)
+
+
+def measure(page: Page, server: Server) -> None:
+    open_warm(page, f"{server.url}/train?epochs=1")
     report("a control's rerun, idle, three empty lanes", pill_times(page), "ms", "50")
     page.goto(f"{server.url}/train")
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()

@@ -13,6 +13,7 @@ from scipy import stats
 
 from vae_core.checkpoint import load_vae
 from vae_core.data import load_dataset, split
+from vae_core.feed import Feed
 from vae_core.lessons.latent import (
     MOST_IMAGES,
     Codes,
@@ -26,7 +27,6 @@ from vae_core.lessons.latent import (
     gif,
     held_code,
     held_out_codes,
-    held_out_images,
     line,
     log_prior,
     means,
@@ -80,7 +80,7 @@ def collapse(vae: VAE, latent: int) -> None:
 def test_codes_are_the_held_out_images_as_the_model_sees_them(shipped: VAE, codes: Codes) -> None:
     data, (_, held_out) = load_dataset("mnist"), split(shipped.spec)
     x = (data.images[held_out] / 255 > 0.5).astype(np.float32)  # the spec's threshold
-    np.testing.assert_array_equal(held_out_images(shipped.spec, data, MOST_IMAGES).numpy(), x)
+    np.testing.assert_array_equal(Feed(shipped.spec, data).held_out(MOST_IMAGES).numpy(), x)
     np.testing.assert_array_equal(codes.labels, data.labels[held_out])
     with torch.inference_mode():
         m, log_var = shipped.encode(torch.from_numpy(x))
@@ -204,7 +204,7 @@ def test_the_share_outside_is_that_of_a_normal() -> None:
 
 
 def test_at_own_code_is_the_decoder_at_m(shipped: VAE, codes: Codes) -> None:
-    found = at_own_code(shipped, held_out_images(shipped.spec, load_dataset("mnist"), 4), seed=0)
+    found = at_own_code(shipped, Feed(shipped.spec, load_dataset("mnist")).held_out(4), seed=0)
     torch.testing.assert_close(found.mean, decoded(shipped, codes.m[:4], torch.Generator()).mean, atol=1e-5, rtol=1e-4)
 
 

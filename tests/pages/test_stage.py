@@ -46,14 +46,12 @@ def keep(store: Store, spec: RunSpec) -> list[Snapshot]:
 
 
 def told(store: Store, **asked: int) -> tuple[dict[str, Any], bytes]:
-    data = answer(store, asked)
-    (length,) = struct.unpack("<I", data[:4])
-    return header_of(data), data[4 + length :]
+    return taken_apart(answer(store, asked))
 
 
-def header_of(data: bytes) -> dict[str, Any]:
+def taken_apart(data: bytes) -> tuple[dict[str, Any], bytes]:
     (length,) = struct.unpack("<I", data[:4])
-    return json.loads(data[4 : 4 + length])
+    return json.loads(data[4 : 4 + length]), data[4 + length :]
 
 
 @pytest.fixture
@@ -164,7 +162,8 @@ def test_a_stage_hears_how_it_is_with_the_workers(
     for spec, busy in ((waits, engine.busy), (over, "")):
         query = f"run={spec.id}:-1&since=-1".encode()
         reply = asyncio.run(route.news(Request({"type": "http", "query_string": query})))
-        assert header_of(bytes(reply.body))["problem"] == (wrong or warming or busy)
+        header, _ = taken_apart(bytes(reply.body))
+        assert header["problem"] == (wrong or warming or busy)
 
 
 @pytest.mark.parametrize("why", ["the server ends", "the browser has gone"])

@@ -19,7 +19,6 @@ from vae_core.feed import Feed
 from vae_core.likelihoods import LN_2PI
 from vae_core.model import VAE
 from vae_core.pictures import grey
-from vae_core.spec import RunSpec
 from vae_core.tiles import png
 
 MOST_IMAGES = 5000  # that are encoded for a picture of the latent space
@@ -62,15 +61,10 @@ class Codes:
         return float(np.clip(math.ceil(float(self.m.abs().max())), 4, 20))
 
 
-def held_out_images(spec: RunSpec, data: Dataset, most: int) -> Tensor:
-    """The first `most` held-out images, or all, as the model sees them: (n, n_pixels) in [0,1]."""
-    return Feed(spec, data).held_out(most)
-
-
 @torch.inference_mode()
 def held_out_codes(vae: VAE, data: Dataset) -> Codes:
     """Of up to MOST_IMAGES held-out images."""
-    m, log_var = vae.encode(held_out_images(vae.spec, data, MOST_IMAGES))
+    m, log_var = vae.encode(Feed(vae.spec, data).held_out(MOST_IMAGES))
     return Codes(data.labels[split(vae.spec)[1][:MOST_IMAGES]], m, log_var)
 
 
@@ -232,7 +226,7 @@ def nearest_training(vae: VAE, data: Dataset, images: Tensor) -> Nearest:
 
 def usual_distance(vae: VAE, data: Dataset, most: int = 200) -> float:
     """From the mean at a held-out image's code to its nearest training image, a pixel: the median of `most` images."""
-    images = at_own_code(vae, held_out_images(vae.spec, data, most), seed=0)
+    images = at_own_code(vae, Feed(vae.spec, data).held_out(most), seed=0)
     return float(np.median(nearest_training(vae, data, images.mean).rmse))
 
 
